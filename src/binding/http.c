@@ -1,0 +1,217 @@
+/*
+ * A libcurl handle for Lua: `cr.core.http()` makes one, its method `exchange` is the blocking
+ * heart of the curl transport.
+ */
+#include "lcr.h"
+
+#include "../core/http.h"
+#include "../core/text.h"
+
+#define HTTP "cr.core.http"
+
+enum { MAX_REQUEST_HEADERS = 64, MAX_BODY = 1024 * 1024 * 1024 };
+
+struct http {
+    struct cr_http *handle; /* NULL once closed */
+    bool busy;              /* its answer is being pushed; a finalizer may call meanwhile */
+};
+
+static int http_gc(lua_State *L)
+{
+    struct http *http = luaL_checkudata(L, 1, HTTP);
+    cr_http_free(http->handle);
+    http->handle = NULL;
+    return 0;
+}
+
+/* close(): drops the connections; idempotent */
+static int http_close(lua_State *L)
+{
+    struct http *http = luaL_checkudata(L, 1, HTTP);
+    luaL_argcheck(L, !http->busy, 1, "the handle is in use");
+    return http_gc(L);
+}
+
+static int http_new(lua_State *L)
+{
+    struct http *http = lua_newuserdata(L, sizeof *http);
+    http->handle = NULL;
+    http->busy = false;
+    luaL_getmetatable(L, HTTP);
+    lua_setmetatable(L, -2);
+    http->handle = cr_http_new();
+    if (http->handle == NULL) {
+        return luaL_error(L, "libcurl gives no handle: it is out of memory or cannot start");
+    }
+    return 1;
+}
+
+/* Field of the request at 2: the value stays on the stack. NULL when absent. */
+static const char *text_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 2, name);
+    if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) {
+        luaL_error(L, "exchange: field %s must be a string, got a %s", name,
+                   luaL_typename(L, -1));
+    }
+    size_t length = 0;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (text != NULL && strlen(text) != length) {
+        luaL_error(L, "exchange: field %s must not hold a NUL byte", name);
+    }
+    return text;
+}
+
+static double number_field(lua_State *L, const char *name, double fallback)
+{
+    lua_getfield(L, 2, name);
+    double value = fallback;
+    if (!lua_isnil(L, -1)) {
+        if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) > 0)) {
+            luaL_error(L, "exchange: field %s must be a positive number", name);
+        }
+        value = lua_tonumber(L, -1);
+    }
+    lua_pop(L, 1);
+    return value;
+}
+
+static size_t read_headers(lua_State *L, struct cr_pair *headers)
+{
+    size_t count = 0;
+    lua_getfield(L, 2, "headers");
+    if (lua_isnil(L, -1)) {
+        return 0;
+    }
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING ||
+            count == MAX_REQUEST_HEADERS) {
+            luaL_error(L, "exchange: field headers must be a table of at most %d strings",
+                       (int)MAX_REQUEST_HEADERS);
+        }
+        headers[count].name = lcr_to_slice(L, -2);
+        headers[count++].value = lcr_to_slice(L, -1);
+        lua_pop(L, 1);
+    }
+    return count;
+}
+
+static void set_number(lua_State *L, const char *name, double value)
+{
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* Names in lower case; values of a repeated name joined with ", ". [-0, +1] */
+static void push_headers(lua_State *L, struct cr_slice block)
+{
+    struct cr_pair header;
+    lua_newtable(L);
+    while (cr_http_next_header(&block, &header)) {
+        char name[128];
+        if (header.name.length > sizeof name) {
+            continue; /* no header anyone knows */
+        }
+        for (size_t i = 0; i < header.name.length; i++) {
+            name[i] = (char)cr_text_lower(header.name.data[i]);
+        }
+        lua_pushlstring(L, name, header.name.length);
+        lua_pushvalue(L, -1);
+        lua_rawget(L, -3); /* headers name previous */
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushlstring(L, header.value.data, header.value.length);
+        } else {
+            lua_pushliteral(L, ", ");
+            lua_pushlstring(L, header.value.data, header.value.length);
+            lua_concat(L, 3);
+        }
+        lua_rawset(L, -3);
+    }
+}
+
+static int push_response(lua_State *L, const struct cr_http_response *response)
+{
+    lua_createtable(L, 0, 10);
+    lua_pushinteger(L, response->status);
+    lua_setfield(L, -2, "status");
+    push_headers(L, response->headers);
+    lua_setfield(L, -2, "headers");
+    lua_pushlstring(L, response->body.data, response->body.length);
+    lua_setfield(L, -2, "body");
+    lua_pushboolean(L, response->connection_reused);
+    lua_setfield(L, -2, "connection_reused");
+    set_number(L, "dns", response->dns);
+    set_number(L, "connect", response->connect);
+    set_number(L, "tls", response->tls);
+    set_number(L, "first_byte", response->first_byte);
+    set_number(L, "total", response->total);
+    return 1;
+}
+
+static int push_failure(lua_State *L, const struct cr_http_failure *failure)
+{
+    lua_pushnil(L);
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, failure->code);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, failure->text);
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, failure->sent);
+    lua_setfield(L, -2, "sent");
+    return 2;
+}
+
+/* exchange(request) → response  or nil, {code=, message=, sent=} */
+static int http_exchange(lua_State *L)
+{
+    struct http *http = luaL_checkudata(L, 1, HTTP);
+    struct cr_pair headers[MAX_REQUEST_HEADERS];
+    struct cr_http_request request = {0};
+    struct cr_http_response response = {0};
+    struct cr_http_failure failure = {0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    luaL_argcheck(L, http->handle != NULL, 1, "the handle is closed");
+    luaL_argcheck(L, !http->busy, 1, "the handle is in use");
+    request.method = text_field(L, "method");
+    request.url = text_field(L, "url");
+    request.ca_file = text_field(L, "ca_file");
+    request.ca_path = text_field(L, "ca_path");
+    request.proxy = text_field(L, "proxy");
+    lua_getfield(L, 2, "body");
+    if (!lua_isnil(L, -1)) {
+        request.body = lcr_check_slice(L, -1);
+    }
+    luaL_argcheck(L, request.method != NULL && request.url != NULL, 2,
+                  "fields method and url expected");
+    request.timeout = number_field(L, "timeout", 10);
+    request.connect_timeout = number_field(L, "connect_timeout", 5);
+    double maximum = number_field(L, "max_response_bytes", 16 * 1024 * 1024);
+    request.max_body = maximum < (double)MAX_BODY ? (size_t)maximum : (size_t)MAX_BODY;
+    request.header_count = read_headers(L, headers);
+    request.headers = headers;
+    if (cr_http_exchange(http->handle, &request, &response, &failure) != CR_OK) {
+        return push_failure(L, &failure);
+    }
+    http->busy = true;
+    int pushed = push_response(L, &response);
+    http->busy = false;
+    return pushed;
+}
+
+void lcr_open_http(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"close", http_close},
+        {"exchange", http_exchange},
+        {NULL, NULL},
+    };
+    lcr_new_metatable(L, HTTP, methods, http_gc);
+    lua_pushcfunction(L, http_new);
+    lua_setfield(L, -2, "http");
+    lua_pushstring(L, cr_http_library_version());
+    lua_setfield(L, -2, "libcurl_version");
+}

@@ -1,0 +1,46 @@
+/*
+ * The binding: each file makes one unit of the core callable from Lua, `require "cr.core"`.
+ *
+ * A binding function checks its arguments, calls the core, pushes results. `cr.core` is internal:
+ * the modules under src/cr/ are its only callers, and what users see is theirs. Misuse raises;
+ * what data or the world can cause returns nil and a reason.
+ */
+#ifndef LCR_H
+#define LCR_H
+
+#include "compat.h"
+
+#include "../core/slice.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+/* Each adds its functions to the table on top of the stack. [-0, +0] */
+void lcr_open_http(lua_State *L);
+void lcr_open_json(lua_State *L);
+void lcr_open_operations(lua_State *L);
+void lcr_open_parameters(lua_State *L);
+void lcr_open_sign(lua_State *L);
+void lcr_open_system(lua_State *L);
+
+/* Makes a metatable with these methods, __index to itself, the collector hook `gc` (also as
+ * __close) and leaves nothing on the stack. */
+void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
+                       lua_CFunction gc);
+
+/* Describes the value at `index` for an error message, without showing what a string holds (it may
+ * be a secret): "a string", "a number (1.5)", "nothing". [-0, +1] */
+void lcr_push_description(lua_State *L, int index);
+
+/* The string at `index`, which must be one (numbers are not converted). */
+static inline struct cr_slice lcr_to_slice(lua_State *L, int index)
+{
+    struct cr_slice slice = {NULL, 0};
+    slice.data = lua_tolstring(L, index, &slice.length);
+    return slice;
+}
+
+/* As luaL_checklstring, but a number is no string. */
+struct cr_slice lcr_check_slice(lua_State *L, int index);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * Signing for Lua. `sign` is the pure function behind cr.sign and returns every stage; the two
+ * `authorize` functions are the client's and return only what is sent.
+ */
+#include "lcr.h"
+
+#include "../core/sign.h"
+
+#define SIGNER "cr.core.signer"
+
+/* Work space kept between signatures, one per function below (its first upvalue). */
+struct signer {
+    struct cr_crypto crypto;
+    struct cr_signing signing;
+    bool in_use;
+    struct cr_sign_request request;
+    struct cr_pair query[CR_MAX_QUERY_PAIRS];
+    struct cr_pair headers[CR_MAX_HEADER_PAIRS];
+};
+
+static int signer_gc(lua_State *L)
+{
+    struct signer *signer = luaL_checkudata(L, 1, SIGNER);
+    cr_signing_clean_up(&signer->signing);
+    cr_crypto_clean_up(&signer->crypto);
+    return 0;
+}
+
+static struct signer *new_signer(lua_State *L)
+{
+    struct cr_error err;
+    struct signer *signer = lua_newuserdata(L, sizeof *signer);
+    memset(&signer->crypto, 0, sizeof signer->crypto);
+    cr_signing_init(&signer->signing, &signer->crypto);
+    signer->in_use = false;
+    luaL_getmetatable(L, SIGNER);
+    lua_setmetatable(L, -2);
+    if (cr_crypto_init(&signer->crypto, &err) != CR_OK) {
+        luaL_error(L, "%s", err.text);
+    }
+    return signer;
+}
+
+/* Pushes a signer and marks it as in use until give_back. The kept one is in use when a finalizer
+ * signs while results of another signature are being pushed, or for ever after such a push ran out
+ * of memory: then a new one takes its place. [-0, +1] */
+static struct signer *borrow_signer(lua_State *L)
+{
+    struct signer *signer = lua_touserdata(L, lua_upvalueindex(1));
+    if (signer == NULL || signer->in_use) {
+        signer = new_signer(L);
+        lua_pushvalue(L, -1);
+        lua_replace(L, lua_upvalueindex(1));
+    } else {
+        lua_pushvalue(L, lua_upvalueindex(1));
+    }
+    signer->in_use = true;
+    memset(&signer->request, 0, sizeof signer->request);
+    signer->request.query = signer->query;
+    signer->request.headers = signer->headers;
+    signer->request.path = cr_slice_of("/");
+    return signer;
+}
+
+static void give_back(struct signer *signer)
+{
+    cr_signing_wipe(&signer->signing);
+    signer->in_use = false;
+}
+
+/* Reads a table of strings into `pairs`. Returns NULL, or what is wrong with it. The slices live
+ * as long as the table. [-0, +0] */
+static const char *read_pairs(lua_State *L, int table, struct cr_pair *pairs, size_t maximum,
+                              size_t *count)
+{
+    *count = 0;
+    if (lua_isnoneornil(L, table)) {
+        return NULL;
+    }
+    lua_pushnil(L);
+    while (lua_next(L, table) != 0) {
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+            lua_pop(L, 2);
+            return "must have string keys and string values only";
+        }
+        if (*count == maximum) {
+            lua_pop(L, 2);
+            return "has too many entries";
+        }
+        pairs[*count].name = lcr_to_slice(L, -2);
+        pairs[*count].value = lcr_to_slice(L, -1);
+        (*count)++;
+        lua_pop(L, 1);
+    }
+    return NULL;
+}
+
+static int fail(lua_State *L, struct signer *signer, const char *text)
+{
+    give_back(signer);
+    lua_pushnil(L);
+    lua_pushstring(L, text);
+    return 2;
+}
+
+static void push_buffer(lua_State *L, const struct cr_buffer *buffer)
+{
+    struct cr_slice slice = cr_buffer_slice(buffer);
+    lua_pushlstring(L, slice.data, slice.length);
+}
+
+/* authorize_v3(method, query, headers, access_key_id, access_key_secret)
+ * → authorization, encoded query  or nil, reason */
+static int sign_authorize_v3(lua_State *L)
+{
+    struct cr_error err = {CR_OK, NULL};
+    struct cr_slice method = lcr_check_slice(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    struct cr_slice id = lcr_check_slice(L, 4), secret = lcr_check_slice(L, 5);
+    lua_settop(L, 5);
+    struct signer *signer = borrow_signer(L);
+    struct cr_sign_request *request = &signer->request;
+    request->method = method;
+    request->access_key_id = id;
+    request->access_key_secret = secret;
+    const char *problem =
+        read_pairs(L, 2, signer->query, CR_MAX_QUERY_PAIRS, &request->query_count);
+    if (problem == NULL) {
+        problem = read_pairs(L, 3, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
+    }
+    if (problem == NULL && cr_sign_v3(&signer->signing, request, &err) != CR_OK) {
+        problem = err.text;
+    }
+    if (problem != NULL) {
+        return fail(L, signer, problem);
+    }
+    push_buffer(L, &signer->signing.authorization);
+    push_buffer(L, &signer->signing.query);
+    give_back(signer);
+    return 2;
+}
+
+/* authorize_v1(method, query, access_key_secret) → signature, encoded query  or nil, reason */
+static int sign_authorize_v1(lua_State *L)
+{
+    struct cr_error err = {CR_OK, NULL};
+    struct cr_slice method = lcr_check_slice(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct cr_slice secret = lcr_check_slice(L, 3);
+    lua_settop(L, 3);
+    struct signer *signer = borrow_signer(L);
+    struct cr_sign_request *request = &signer->request;
+    request->method = method;
+    request->access_key_secret = secret;
+    const char *problem =
+        read_pairs(L, 2, signer->query, CR_MAX_QUERY_PAIRS, &request->query_count);
+    if (problem == NULL && cr_sign_v1(&signer->signing, request, &err) != CR_OK) {
+        problem = err.text;
+    }
+    if (problem != NULL) {
+        return fail(L, signer, problem);
+    }
+    push_buffer(L, &signer->signing.signature);
+    push_buffer(L, &signer->signing.query);
+    give_back(signer);
+    return 2;
+}
+
+/* Field `name` of the table at 1: its value stays on the stack, so that the slice does too. */
+static struct cr_slice string_field(lua_State *L, const char *name, const char *fallback)
+{
+    lua_getfield(L, 1, name);
+    if (lua_isnil(L, -1) && fallback != NULL) {
+        return cr_slice_of(fallback);
+    }
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        lcr_push_description(L, -1);
+        luaL_error(L, "sign: field %s must be a string, got %s", name, lua_tostring(L, -1));
+    }
+    return lcr_to_slice(L, -1);
+}
+
+/* Field `name` of the table at 1, a table or nil. Returns its stack index. */
+static int table_field(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name);
+    if (!lua_isnil(L, -1) && !lua_istable(L, -1)) {
+        lcr_push_description(L, -1);
+        luaL_error(L, "sign: field %s must be a table of strings, got %s", name,
+                   lua_tostring(L, -1));
+    }
+    return lua_gettop(L);
+}
+
+static void set_buffer(lua_State *L, const char *name, const struct cr_buffer *buffer)
+{
+    push_buffer(L, buffer);
+    lua_setfield(L, -2, name);
+}
+
+static int push_stages(lua_State *L, struct signer *signer, bool v3)
+{
+    struct cr_signing *signing = &signer->signing;
+    lua_createtable(L, 0, 5);
+    set_buffer(L, "signature", &signing->signature);
+    set_buffer(L, "string_to_sign", &signing->text);
+    if (v3) {
+        set_buffer(L, "authorization", &signing->authorization);
+        set_buffer(L, "canonical_request", &signing->canonical);
+        set_buffer(L, "signed_headers", &signing->names);
+    }
+    give_back(signer);
+    return 1;
+}
+
+/* sign{algorithm=, method=, path=, query=, headers=, body=, access_key_id=, access_key_secret=}
+ * → table of stages. Wrong fields raise. */
+static int sign_sign(lua_State *L)
+{
+    struct cr_error err = {CR_OK, NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct cr_slice algorithm = string_field(L, "algorithm", "ACS3-HMAC-SHA256");
+    bool v3 = strcmp(algorithm.data, "ACS3-HMAC-SHA256") == 0;
+    if (!v3 && strcmp(algorithm.data, "HMAC-SHA1") != 0) {
+        return luaL_error(L, "sign: field algorithm must be ACS3-HMAC-SHA256 or HMAC-SHA1, got %s",
+                          algorithm.data);
+    }
+    struct cr_slice method = string_field(L, "method", NULL);
+    struct cr_slice path = string_field(L, "path", "/");
+    struct cr_slice body = string_field(L, "body", "");
+    struct cr_slice id = string_field(L, "access_key_id", v3 ? NULL : "");
+    struct cr_slice secret = string_field(L, "access_key_secret", NULL);
+    int query = table_field(L, "query"), headers = table_field(L, "headers");
+    struct signer *signer = borrow_signer(L);
+    struct cr_sign_request *request = &signer->request;
+    request->method = method;
+    request->path = path;
+    request->body = body;
+    request->access_key_id = id;
+    request->access_key_secret = secret;
+    const char *where = "field query", *problem = NULL;
+    problem = read_pairs(L, query, signer->query, CR_MAX_QUERY_PAIRS, &request->query_count);
+    if (problem == NULL) {
+        where = "field headers";
+        problem =
+            read_pairs(L, headers, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
+    }
+    if (problem == NULL) {
+        where = "";
+        enum cr_status status = v3 ? cr_sign_v3(&signer->signing, request, &err)
+                                   : cr_sign_v1(&signer->signing, request, &err);
+        problem = status != CR_OK ? err.text : NULL;
+    }
+    if (problem != NULL) {
+        give_back(signer);
+        return luaL_error(L, "sign: %s%s%s", where, *where != '\0' ? " " : "", problem);
+    }
+    return push_stages(L, signer, v3);
+}
+
+static void set_with_signer(lua_State *L, const char *name, lua_CFunction function)
+{
+    lua_pushnil(L); /* the signer is made at the first signature: loading costs nothing */
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, name);
+}
+
+void lcr_open_sign(lua_State *L)
+{
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    lcr_new_metatable(L, SIGNER, none, signer_gc);
+    set_with_signer(L, "authorize_v1", sign_authorize_v1);
+    set_with_signer(L, "authorize_v3", sign_authorize_v3);
+    set_with_signer(L, "sign", sign_sign);
+}

@@ -1,0 +1,50 @@
+/*
+ * Growing byte buffer with a maximum, for everything the library builds or receives.
+ *
+ * Failure is sticky: after an append that did not fit or got no memory, `status` says so, all
+ * further appends do nothing, and one look at the end replaces a check per line. A buffer marked
+ * secret wipes every byte it gives back, also when it moves to grow.
+ *
+ * Storage belongs to the buffer; the struct to the caller (init / clean_up). Not thread-safe.
+ */
+#ifndef CR_CORE_BUFFER_H
+#define CR_CORE_BUFFER_H
+
+#include "error.h"
+#include "slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cr_buffer {
+    char *data; /* NULL while capacity is 0 */
+    size_t length;
+    size_t capacity;
+    size_t maximum; /* bytes; an append beyond it fails with CR_ELIMIT */
+    bool secret;
+    enum cr_status status;
+};
+
+void cr_buffer_init(struct cr_buffer *buffer, size_t maximum, bool secret);
+
+/* Frees the storage; the buffer is empty and usable again afterwards. Idempotent. */
+void cr_buffer_clean_up(struct cr_buffer *buffer);
+
+/* Empties the buffer and forgets a failure, keeps the storage. */
+void cr_buffer_clear(struct cr_buffer *buffer);
+
+/* Room for `count` more bytes at the end, or NULL (then `status` says why). Does not change
+ * `length`: the caller writes and adds what it wrote. */
+char *cr_buffer_reserve(struct cr_buffer *buffer, size_t count);
+
+void cr_buffer_append(struct cr_buffer *buffer, const void *data, size_t count);
+void cr_buffer_append_slice(struct cr_buffer *buffer, struct cr_slice slice);
+void cr_buffer_append_text(struct cr_buffer *buffer, const char *text);
+void cr_buffer_append_char(struct cr_buffer *buffer, char c);
+
+struct cr_slice cr_buffer_slice(const struct cr_buffer *buffer);
+
+/* The sticky status with its text, for the end of a function that appended. */
+enum cr_status cr_buffer_check(const struct cr_buffer *buffer, struct cr_error *err) CR_CHECKED;
+
+#endif

@@ -1,0 +1,442 @@
+#include "http.h"
+
+#include "crypto.h"
+#include "text.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
+
+struct cr_http {
+    CURL *easy;
+    struct cr_buffer headers;
+    struct cr_buffer body;
+    size_t header_count;
+    struct cr_buffer line;  /* one "name: value" on its way into libcurl's list */
+    struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
+    bool trust_unknown;     /* setting them failed half-way */
+    char error[CURL_ERROR_SIZE];
+};
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_status = CURLE_FAILED_INIT;
+
+/* The only process state of the library. Never undone: other users of libcurl may live on. */
+static void init_global(void)
+{
+    global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *user)
+{
+    struct cr_http *http = user;
+    cr_buffer_append(&http->body, data, size * count);
+    return http->body.status == CR_OK ? size * count : 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *user)
+{
+    struct cr_http *http = user;
+    size_t length = size * count;
+    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new block, after a 1xx or CONNECT */
+        cr_buffer_clear(&http->headers);
+        http->header_count = 0;
+    }
+    cr_buffer_append(&http->headers, data, length);
+    if (++http->header_count > CR_MAX_RESPONSE_HEADERS) {
+        http->headers.status = CR_ELIMIT;
+    }
+    return http->headers.status == CR_OK ? length : 0;
+}
+
+/* What no exchange changes. */
+static bool set_fixed_options(struct cr_http *http)
+{
+    CURL *easy = http->easy;
+    bool ok = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+#else
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                                (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
+#endif
+    ok = ok && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    /* One small request at a time gains nothing from HTTP/2, and the signed `host` header is
+     * HTTP/1.1's. */
+    ok = ok &&
+         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
+    /* An answer without a status line is no answer. */
+    ok = ok && curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, http) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, http) == CURLE_OK;
+    /* A libcurl built without zlib refuses, and then simply gets plain answers. */
+    if (ok) {
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    }
+    return ok;
+}
+
+struct cr_http *cr_http_new(void)
+{
+    if (pthread_once(&global_once, init_global) != 0 || global_status != CURLE_OK) {
+        return NULL;
+    }
+    struct cr_http *http = calloc(1, sizeof *http);
+    if (http == NULL) {
+        return NULL;
+    }
+    cr_buffer_init(&http->headers, CR_MAX_RESPONSE_HEADER_BYTES, false);
+    cr_buffer_init(&http->body, 0, true); /* may hold a password or a token */
+    cr_buffer_init(&http->line, MAX_REQUEST_HEADER_BYTES, true);
+    cr_buffer_init(&http->trust, MAX_TRUST_BYTES, false);
+    http->easy = curl_easy_init();
+    if (http->easy == NULL || !set_fixed_options(http)) {
+        cr_http_free(http);
+        return NULL;
+    }
+    return http;
+}
+
+void cr_http_free(struct cr_http *http)
+{
+    if (http != NULL) {
+        curl_easy_cleanup(http->easy);
+        cr_buffer_clean_up(&http->headers);
+        cr_buffer_clean_up(&http->body);
+        cr_buffer_clean_up(&http->line);
+        cr_buffer_clean_up(&http->trust);
+        free(http);
+    }
+}
+
+static enum cr_status refuse(struct cr_http_failure *failure, const char *code, const char *text)
+{
+    failure->code = code;
+    failure->sent = false;
+    snprintf(failure->text, sizeof failure->text, "%s", text);
+    return CR_ETRANSFER;
+}
+
+static bool has_line_break(struct cr_slice text)
+{
+    return memchr(text.data, '\r', text.length) != NULL ||
+           memchr(text.data, '\n', text.length) != NULL ||
+           memchr(text.data, '\0', text.length) != NULL;
+}
+
+static bool append_header(struct cr_http *http, struct curl_slist **list, struct cr_slice name,
+                          struct cr_slice value)
+{
+    struct cr_buffer *line = &http->line;
+    cr_buffer_clear(line);
+    cr_buffer_append_slice(line, name);
+    /* libcurl drops a header without a value unless it ends in ';' */
+    cr_buffer_append_text(line, value.length > 0 ? ": " : ";");
+    cr_buffer_append_slice(line, value);
+    cr_buffer_append_char(line, '\0');
+    struct curl_slist *grown =
+        line->status == CR_OK ? curl_slist_append(*list, line->data) : NULL;
+    if (grown == NULL) {
+        return false;
+    }
+    *list = grown;
+    return true;
+}
+
+/* The list for CURLOPT_HTTPHEADER, or a failure. Free it with free_headers in either case. */
+static enum cr_status build_headers(struct cr_http *http, const struct cr_http_request *request,
+                                    struct curl_slist **list, struct cr_http_failure *failure)
+{
+    bool has_content_type = false;
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct cr_pair *header = &request->headers[i];
+        if (header->name.length == 0 || has_line_break(header->name) ||
+            memchr(header->name.data, ':', header->name.length) != NULL ||
+            has_line_break(header->value)) {
+            return refuse(failure, "InvalidHeader",
+                          "a header name or value holds a line break, a NUL or a colon");
+        }
+        if (cr_text_compare_lower(header->name, cr_slice_of("content-type")) == 0) {
+            has_content_type = true;
+        }
+        if (!append_header(http, list, header->name, header->value)) {
+            return refuse(failure, "OutOfMemory", "no memory, or headers above 64 KiB");
+        }
+    }
+    /* For POST libcurl would invent a content type that was not signed. */
+    if (!has_content_type) {
+        struct curl_slist *grown = curl_slist_append(*list, "Content-Type:");
+        if (grown == NULL) {
+            return refuse(failure, "OutOfMemory", "out of memory");
+        }
+        *list = grown;
+    }
+    return CR_OK;
+}
+
+/* The list holds the authorization and perhaps a session token. */
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *item = list; item != NULL; item = item->next) {
+        cr_crypto_wipe(item->data, strlen(item->data));
+    }
+    curl_slist_free_all(list);
+}
+
+static long milliseconds(double seconds)
+{
+    const double longest = 86400.0 * 1000; /* a day; also keeps the conversion defined */
+    double value = seconds * 1000;
+    if (!(value > 1)) {
+        return 1; /* 0 would mean "no limit" to libcurl */
+    }
+    return value < longest ? (long)value : (long)longest;
+}
+
+static bool set_options(struct cr_http *http, const struct cr_http_request *request,
+                        struct curl_slist *headers)
+{
+    CURL *easy = http->easy;
+    bool ok = curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK;
+    if (strcmp(request->method, "GET") == 0 && request->body.length == 0) {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK;
+    } else {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                                    request->body.length > 0 ? request->body.data : "") == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                    (curl_off_t)request->body.length) == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+    }
+    ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->timeout)) ==
+                   CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                                milliseconds(request->connect_timeout)) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy) == CURLE_OK;
+    return ok;
+}
+
+/* libcurl knows no way back to its built-in CA file but a reset (which keeps the connections), so
+ * the handle remembers what it is set to and is reset when an exchange trusts another CA. */
+static bool set_trust(struct cr_http *http, const struct cr_http_request *request)
+{
+    const char *file = request->ca_file != NULL ? request->ca_file : "";
+    const char *path = request->ca_path != NULL ? request->ca_path : "";
+    size_t file_size = strlen(file) + 1, path_size = strlen(path) + 1;
+    struct cr_buffer *trust = &http->trust;
+    bool is_set = trust->length == 0 ? file_size + path_size == 2
+                                     : trust->length == file_size + path_size &&
+                                           memcmp(trust->data, file, file_size) == 0 &&
+                                           memcmp(trust->data + file_size, path, path_size) == 0;
+    if (is_set && !http->trust_unknown) {
+        return true;
+    }
+    curl_easy_reset(http->easy);
+    cr_buffer_clear(trust);
+    cr_buffer_append(trust, file, file_size);
+    cr_buffer_append(trust, path, path_size);
+    bool ok = trust->status == CR_OK && set_fixed_options(http);
+    if (request->ca_file != NULL) {
+        ok = ok && curl_easy_setopt(http->easy, CURLOPT_CAINFO, file) == CURLE_OK;
+    }
+    if (request->ca_path != NULL) {
+        ok = ok && curl_easy_setopt(http->easy, CURLOPT_CAPATH, path) == CURLE_OK;
+    }
+    http->trust_unknown = !ok;
+    return ok;
+}
+
+/* A peer that closes while we write must not raise SIGPIPE in the host program. libcurl leaves
+ * that to us (NOSIGNAL), and a handler or SIG_IGN would be the process's, so the signal is blocked
+ * for this thread and, when it came, taken back. */
+struct sigpipe_guard {
+    sigset_t pipe, previous;
+    bool was_pending;
+};
+
+static void sigpipe_block(struct sigpipe_guard *guard)
+{
+    sigset_t pending;
+    sigemptyset(&guard->pipe);
+    sigaddset(&guard->pipe, SIGPIPE);
+    guard->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &guard->pipe, &guard->previous);
+}
+
+static void sigpipe_restore(struct sigpipe_guard *guard)
+{
+    const struct timespec now = {0, 0};
+    if (!guard->was_pending) {
+        while (sigtimedwait(&guard->pipe, NULL, &now) == SIGPIPE) {
+            /* taken */
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &guard->previous, NULL);
+}
+
+/* The names a failure can have, by libcurl's code. */
+static const char *failure_code(CURLcode code)
+{
+    switch (code) {
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return "InvalidUrl";
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "ResolveFailed";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+        return "ProxyFailed";
+    case CURLE_COULDNT_CONNECT:
+        return "ConnectFailed";
+    case CURLE_OPERATION_TIMEDOUT:
+        return "Timeout";
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+        return "TlsFailed";
+    case CURLE_SEND_ERROR:
+        return "SendFailed";
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+        return "ConnectionClosed";
+    case CURLE_PARTIAL_FILE:
+        return "TruncatedBody";
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WEIRD_SERVER_REPLY:
+        return "BadHttp";
+    case CURLE_OUT_OF_MEMORY:
+        return "OutOfMemory";
+    default:
+        return "TransferFailed";
+    }
+}
+
+static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
+                                       struct cr_http_failure *failure)
+{
+    long request_bytes = 0;
+    curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    if (http->body.status == CR_ELIMIT) {
+        refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
+    } else if (http->headers.status == CR_ELIMIT) {
+        refuse(failure, "ResponseTooLarge", "the answer has more than 64 KiB or 200 headers");
+    } else if (http->body.status == CR_ENOMEM || http->headers.status == CR_ENOMEM) {
+        refuse(failure, "OutOfMemory", "out of memory");
+    } else {
+        refuse(failure, failure_code(code),
+               http->error[0] != '\0' ? http->error : curl_easy_strerror(code));
+    }
+    failure->sent = request_bytes > 0;
+    return CR_ETRANSFER;
+}
+
+static double seconds_of(CURL *easy, CURLINFO info)
+{
+    curl_off_t microseconds = 0;
+    curl_easy_getinfo(easy, info, &microseconds);
+    return (double)microseconds / 1e6;
+}
+
+static void read_response(struct cr_http *http, struct cr_http_response *response)
+{
+    CURL *easy = http->easy;
+    long connects = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
+    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+    response->connection_reused = connects == 0;
+    response->headers = cr_buffer_slice(&http->headers);
+    response->body = cr_buffer_slice(&http->body);
+    response->dns = seconds_of(easy, CURLINFO_NAMELOOKUP_TIME_T);
+    response->connect = seconds_of(easy, CURLINFO_CONNECT_TIME_T);
+    response->tls = seconds_of(easy, CURLINFO_APPCONNECT_TIME_T);
+    response->first_byte = seconds_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
+    response->total = seconds_of(easy, CURLINFO_TOTAL_TIME_T);
+}
+
+enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
+                                struct cr_http_response *response,
+                                struct cr_http_failure *failure)
+{
+    struct curl_slist *headers = NULL;
+    struct sigpipe_guard guard;
+    cr_buffer_clear(&http->headers);
+    cr_buffer_clear(&http->body);
+    http->body.maximum = request->max_body;
+    http->header_count = 0;
+    http->error[0] = '\0';
+
+    enum cr_status status = build_headers(http, request, &headers, failure);
+    if (status == CR_OK && (!set_trust(http, request) || !set_options(http, request, headers))) {
+        status = refuse(failure, "OutOfMemory", "libcurl did not take the options of the request");
+    }
+    if (status == CR_OK) {
+        sigpipe_block(&guard);
+        CURLcode code = curl_easy_perform(http->easy);
+        sigpipe_restore(&guard);
+        if (code == CURLE_OK) {
+            read_response(http, response);
+        } else {
+            status = describe_failure(http, code, failure);
+        }
+    }
+    /* The handle outlives the list and the body. */
+    curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, NULL);
+    free_headers(headers);
+    cr_buffer_clear(&http->line);
+    return status;
+}
+
+bool cr_http_next_header(struct cr_slice *block, struct cr_pair *header)
+{
+    while (block->length > 0) {
+        const char *start = block->data;
+        const char *end = memchr(start, '\n', block->length);
+        size_t taken = end != NULL ? (size_t)(end - start) + 1 : block->length;
+        block->data += taken;
+        block->length -= taken;
+        size_t length = end != NULL ? taken - 1 : taken;
+        if (length > 0 && start[length - 1] == '\r') {
+            length--;
+        }
+        const char *colon = memchr(start, ':', length);
+        if (colon != NULL && memcmp(start, "HTTP/", length < 5 ? length : 5) != 0) {
+            struct cr_slice name = {start, (size_t)(colon - start)};
+            struct cr_slice value = {colon + 1, length - name.length - 1};
+            header->name = cr_text_trim(name);
+            header->value = cr_text_trim(value);
+            return true;
+        }
+    }
+    return false;
+}
+
+long long cr_http_parse_date(const char *text)
+{
+    return (long long)curl_getdate(text, NULL);
+}
+
+const char *cr_http_library_version(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}
