@@ -32,6 +32,7 @@ static int http_close(lua_State *L)
     return http_gc(L);
 }
 
+/* http() → handle, or nil, reason */
 static int http_new(lua_State *L)
 {
     struct http *http = lua_newuserdata(L, sizeof *http);
@@ -41,7 +42,9 @@ static int http_new(lua_State *L)
     lua_setmetatable(L, -2);
     http->handle = cr_http_new();
     if (http->handle == NULL) {
-        return luaL_error(L, "libcurl gives no handle: it is out of memory or cannot start");
+        lua_pushnil(L);
+        lua_pushliteral(L, "libcurl gives no handle: it is out of memory or cannot start");
+        return 2;
     }
     return 1;
 }

@@ -41,7 +41,7 @@ void lcr_push_description(lua_State *L, int index)
         return;
     case LUA_TNUMBER:
         if (lua_tonumber(L, index) != lua_tonumber(L, index)) {
-            lua_pushliteral(L, "not a number (NaN)");
+            lua_pushliteral(L, "NaN");
             return;
         }
         int64_t integer = 0;

@@ -1,0 +1,393 @@
+--- The client: what happens in a call, in order.
+--
+-- validate and flatten (C) → endpoint → credential → sign (C) → exchange (the transport) → decode
+-- and judge → again, if that is safe. Every stage takes and returns plain tables, and this file is
+-- straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
+
+local answer = require "cr.answer"
+local config = require "cr.config"
+local core = require "cr.core"
+local credentials = require "cr.credentials"
+local endpoints = require "cr.endpoint"
+local hint = require "cr.hint"
+local new_error = require "cr.error"
+local operations = require "cr.operations"
+local retry = require "cr.retry"
+local signing = require "cr.signing"
+local suggest = require "cr.suggest"
+
+local client = {}
+
+local Client = {}
+
+--- What the flattening in C found wrong, as an error object.
+local function validation_error(operation, path, expected, got)
+  local code, message = "InvalidParameter", nil
+  if expected == nil then
+    code = "UnknownParameter"
+    local parent, name = path:match("^(.*%.)([^.]*)$")
+    local best = suggest(name or path, got)
+    message = ("unknown parameter %s; %s"):format(path,
+      best and ("did you mean %s%s?"):format(parent or "", best) or
+      #got > 0 and "it takes " .. table.concat(got, ", ") or "it takes none")
+  elseif got == "nothing" then
+    code = "MissingParameter"
+    message = ("missing required parameter %s (%s)"):format(path, expected)
+  else
+    message = ("parameter %s must be %s, got %s"):format(path, expected, got)
+  end
+  return new_error {
+    kind = "validation", code = code, message = message, operation = operation.name,
+    retryable = false,
+  }
+end
+
+--- Replaces what must not be shown, also percent-encoded once (in a query) and twice (in the
+-- string to sign of a V1 signature).
+local function mask(text, credential)
+  local function encode(value)
+    return (value:gsub("[^%w%-_.~]", function(c) return ("%%%02X"):format(c:byte()) end))
+  end
+  for _, secret in pairs { credential.security_token, credential.access_key_secret } do
+    for _ = 1, 3 do
+      local start, stop = text:find(secret, 1, true)
+      while start do
+        text = text:sub(1, start - 1) .. "***" .. text:sub(stop + 1)
+        start, stop = text:find(secret, start + 3, true)
+      end
+      secret = encode(secret)
+    end
+  end
+  return text
+end
+
+--- A failure of any transport as code, message, sent.
+local function read_failure(failure)
+  if type(failure) == "table" then
+    return type(failure.code) == "string" and failure.code or "TransferFailed",
+      tostring(failure.message or failure.code or "the transport gives no reason"), failure.sent
+  end
+  return "TransferFailed", tostring(failure or "the transport gives no reason"), nil
+end
+
+local function transport_error(attempt, failure)
+  local code, message, sent = read_failure(failure)
+  return new_error {
+    kind = "transport", code = code, message = mask(message, attempt.credential),
+    operation = attempt.operation.name,
+    hint = hint.for_transport(code, attempt),
+    retryable = retry.after_transport(attempt.operation, code, sent),
+  }
+end
+
+local function complete_service_error(err, attempt, sent, response)
+  err.operation = attempt.operation.name
+  err.hint = hint.for_service(err, attempt, sent, response)
+  err.message = mask(err.message, attempt.credential)
+  err.retryable = retry.after_answer(attempt.operation, err)
+  return err
+end
+
+local function is_response(response)
+  return type(response) == "table" and type(response.status) == "number" and
+    type(response.body) == "string"
+end
+
+--- One attempt: credential, signature, exchange, judgement.
+-- @return answer, nil, response  or nil, error, response if there was one
+local function try(attempt)
+  local settings = attempt.settings
+  local credential, err = settings.provider.get()
+  if not credential then
+    err.operation = attempt.operation.name
+    return nil, err
+  end
+  attempt.credential = credential
+  attempt.time = settings.transport.now()
+  local request, reason = signing[settings.signature](attempt)
+  if not request then
+    return nil, new_error {
+      kind = "validation", code = "InvalidRequest", message = reason,
+      operation = attempt.operation.name, retryable = false,
+    }
+  end
+  local response, failure = settings.transport.exchange(request)
+  if not response then
+    return nil, transport_error(attempt, failure)
+  end
+  if not is_response(response) then
+    return nil, transport_error(attempt, { code = "BadTransport",
+      message = "the transport returned no table with a numeric status and a string body" })
+  end
+  local result
+  result, err = answer.judge(response)
+  if not result then
+    return nil, complete_service_error(err, attempt, request, response), response
+  end
+  return result, nil, response
+end
+
+local function info_of(result, response, attempts)
+  return {
+    http_status = response.status,
+    request_id = result.RequestId or answer.header(response, "x-acs-request-id"),
+    attempts = attempts,
+    dns = response.dns,
+    connect = response.connect,
+    tls = response.tls,
+    first_byte = response.first_byte,
+    total = response.total,
+    connection_reused = response.connection_reused,
+  }
+end
+
+--- Tells the hook about an attempt. It gets no header, no body and no parameter.
+local function report(attempt, err, response, pause)
+  attempt.settings.on_attempt {
+    operation = attempt.operation.name,
+    attempt = attempt.number,
+    endpoint = attempt.endpoint.origin,
+    http_status = response and response.status,
+    kind = err and err.kind,
+    code = err and err.code,
+    request_id = err and err.request_id or
+      (response and answer.header(response, "x-acs-request-id")),
+    dns = response and response.dns,
+    connect = response and response.connect,
+    tls = response and response.tls,
+    first_byte = response and response.first_byte,
+    total = response and response.total,
+    connection_reused = response and response.connection_reused,
+    pause = pause,
+  }
+end
+
+--- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the
+-- deadline would pass meanwhile.
+local function pause_after(attempt, err, response, ends)
+  local settings = attempt.settings
+  if not err.retryable or attempt.number >= settings.max_attempts then
+    return nil
+  end
+  local pause = retry.pause(attempt.number, response)
+  if ends and settings.transport.now() + pause >= ends then
+    return nil
+  end
+  return pause
+end
+
+--- All attempts of a call whose parameters are valid.
+local function perform(operation, query, settings, endpoint)
+  local transport = settings.transport
+  local ends = settings.deadline and transport.now() + settings.deadline
+  local attempt = {
+    operation = operation, query = query, settings = settings, endpoint = endpoint,
+    number = 0, pause = 0, timeout = settings.timeout,
+  }
+  while true do
+    attempt.number = attempt.number + 1
+    if ends then
+      attempt.timeout = math.max(0.001, math.min(settings.timeout, ends - transport.now()))
+    end
+    local result, err, response = try(attempt)
+    local pause = err and pause_after(attempt, err, response, ends)
+    if settings.on_attempt then
+      report(attempt, err, response, pause)
+    end
+    if result then
+      return result, nil, info_of(result, response, attempt.number)
+    end
+    err.attempts = attempt.number
+    if not pause then
+      return nil, err
+    end
+    attempt.pause = pause
+    transport.sleep(pause)
+  end
+end
+
+--- Flattens by the operation's declared parameters, or freely for one that is not in the table.
+local function flatten(operation, params, defaults)
+  if operation.number then
+    return core.flatten(operation.number, params, defaults)
+  end
+  local merged = {}
+  for name, value in pairs(params) do
+    merged[name] = value
+  end
+  return core.flatten_any(merged)
+end
+
+local NO_PARAMETERS = {}
+
+local function call(self, operation, params, options)
+  local settings = self.settings
+  if options then
+    settings = self.with_options(options)
+    if options.method and options.method ~= operation.method then
+      operation = setmetatable({ method = options.method }, { __index = operation })
+    end
+  end
+  local query, path, expected, got = flatten(operation, params or NO_PARAMETERS,
+    settings.defaults)
+  if not query then
+    return nil, validation_error(operation, path, expected, got)
+  end
+  local endpoint, err = settings.endpoint_of(settings)
+  if not endpoint then
+    err.operation = operation.name
+    return nil, err
+  end
+  return perform(operation, query, settings, endpoint)
+end
+
+--- Raises, at the caller of the method, for arguments that no data can excuse.
+local function check_call(name, params, options)
+  if params ~= nil and type(params) ~= "table" then
+    error(("%s: the parameters must be a table, got a %s"):format(name, type(params)), 3)
+  end
+  if options ~= nil then
+    if type(options) ~= "table" then
+      error(("%s: the options must be a table, got a %s"):format(name, type(options)), 3)
+    end
+    local problem = client.problem("options", options, true)
+    if problem then
+      error(problem, 3)
+    end
+  end
+end
+
+--- Calls an operation by name.
+-- @tparam string name "GetRepoTag" or "get_repo_tag"; with `options.method` also one that this
+--   version of the library does not know
+-- @tparam[opt] table params by the names of the API
+-- @tparam[opt] table options configuration for this call only, and `method` ("GET" or "POST")
+-- @return the answer's table, nil, info
+-- @return nil, error
+function Client:call(name, params, options)
+  if type(name) ~= "string" then
+    error(("call: the operation's name must be a string, got a %s"):format(type(name)), 2)
+  end
+  check_call(name, params, options)
+  local operation = operations.find(name)
+  if not operation then
+    if not (options and options.method) then
+      local best = operations.suggestion(name)
+      return nil, new_error {
+        kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
+        message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
+        hint = not best and 'if it is newer than this library, give options.method' or nil,
+      }
+    end
+    operation = operations.unlisted(name, options.method)
+  end
+  local result, err, info = call(self, operation, params, options)
+  return result, err, info
+end
+
+--- Drops kept connections. The client can go on being used.
+function Client:close()
+  local transport = self.settings.transport
+  if transport.close then
+    transport.close()
+  end
+end
+
+--- The method of an operation by its snake_case name, or nil.
+function client.method(name)
+  local operation = type(name) == "string" and operations.find(name)
+  if not operation or operation.lua_name ~= name then
+    return nil
+  end
+  return function(self, params, options)
+    check_call(operation.lua_name, params, options)
+    local result, err, info = call(self, operation, params, options)
+    return result, err, info
+  end
+end
+
+-- Methods of operations are made when they are first used, once for all clients.
+setmetatable(Client, {
+  __index = function(methods, name)
+    methods[name] = client.method(name)
+    return rawget(methods, name)
+  end,
+})
+
+local metatable = {
+  __index = Client,
+  __name = "cr.client",
+  __tostring = function(self)
+    local settings = self.settings
+    return ("cr.client (%s)"):format(settings.endpoint or settings.region or "environment")
+  end,
+}
+
+--- What is wrong with settings, credentials included, or nil.
+function client.problem(what, given, is_option)
+  local problem = config.problem(what, given, is_option)
+  if not problem and type(given.credentials) == "table" then
+    problem = credentials.problem(given.credentials)
+    problem = problem and what .. ": " .. problem
+  end
+  return problem
+end
+
+--- The given settings over `base`, with what they stand for: a provider for credentials, a whole
+-- transport, an endpoint that is found once where it cannot change.
+local function resolve(given, base)
+  local settings = {}
+  for _, source in ipairs { base, given } do
+    for key, value in pairs(source) do
+      settings[key] = value
+    end
+  end
+  if given.credentials ~= nil or not settings.provider then
+    settings.provider = credentials.new(given.credentials)
+  end
+  settings.credentials = nil
+  if given.transport then
+    settings.transport = setmetatable({}, { __index = given.transport })
+    settings.transport.now = given.transport.now or core.time
+    settings.transport.sleep = given.transport.sleep or core.sleep
+  end
+  if given.region and not given.endpoint then
+    settings.endpoint = nil -- a region given for one call outranks the client's endpoint
+  end
+  local known
+  settings.endpoint_of = function(current)
+    if known then
+      return known
+    end
+    local found, err = endpoints.resolve(current)
+    if found and (current.endpoint or current.region) then
+      known = found
+    end
+    return found, err
+  end
+  return settings
+end
+
+--- Makes a client. See the README for the configuration.
+function client.new(given)
+  given = given == nil and {} or given
+  if type(given) ~= "table" then
+    error(("cr.new: the configuration must be a table, got a %s"):format(type(given)), 2)
+  end
+  local problem = client.problem("cr.new", given)
+  if problem then
+    error(problem, 2)
+  end
+  local settings = resolve(given, config.defaults)
+  if not settings.transport then
+    settings.transport = require "cr.transport.curl" ()
+  end
+  return setmetatable({
+    settings = settings,
+    with_options = function(options)
+      return resolve(options, settings)
+    end,
+  }, metatable)
+end
+
+return client

@@ -1,0 +1,134 @@
+--- The configuration of a client: known keys, their types, what is wrong with a value.
+--
+-- Misuse raises: a wrong key or type is a mistake in the program. Values that can come from
+-- outside (a region nobody has heard of, say) are looked at when they are used.
+
+local suggest = require "cr.suggest"
+
+local config = {}
+
+local function is(expected)
+  return function(value)
+    return type(value) == expected, "a " .. expected
+  end
+end
+
+local function positive(maximum, unit)
+  return function(value)
+    return type(value) == "number" and value > 0 and value <= maximum,
+      ("a number of %s above 0, at most %d"):format(unit, maximum)
+  end
+end
+
+local function whole(minimum, maximum)
+  return function(value)
+    return type(value) == "number" and value >= minimum and value <= maximum and value % 1 == 0,
+      ("an integer from %d to %d"):format(minimum, maximum)
+  end
+end
+
+local function one_of(...)
+  local known, list = {}, { ... }
+  for _, value in ipairs(list) do
+    known[value] = true
+  end
+  return function(value)
+    return known[value] == true, '"' .. table.concat(list, '" or "') .. '"'
+  end
+end
+
+--- A string that becomes part of a header or of a path given to C.
+local function line(value)
+  return type(value) == "string" and value ~= "" and not value:find("[%c]"),
+    "a string without control characters"
+end
+
+local function line_or_empty(value)
+  return value == "" or (line(value)), "a string without control characters"
+end
+
+local function transport(value)
+  return type(value) == "table" and type(value.exchange) == "function" and
+    (value.sleep == nil or type(value.sleep) == "function") and
+    (value.now == nil or type(value.now) == "function"),
+    "a table with the functions exchange, sleep and now"
+end
+
+local function credentials(value)
+  return type(value) == "table" or type(value) == "function",
+    "a table with a field type, or a function that returns one"
+end
+
+local DAY = 86400
+
+-- Every key: how its value is checked. The README's table is held against this one by a spec.
+config.keys = {
+  region = line,
+  network = one_of("vpc", "public"),
+  endpoint = line,
+  allow_plaintext = is "boolean",
+  credentials = credentials,
+  signature = one_of("v3", "v1"),
+  timeout = positive(DAY, "seconds"),
+  connect_timeout = positive(DAY, "seconds"),
+  max_attempts = whole(1, 100),
+  deadline = positive(DAY, "seconds"),
+  proxy = line_or_empty,
+  ca_file = line,
+  ca_path = line,
+  defaults = is "table",
+  transport = transport,
+  user_agent = line,
+  max_response_bytes = whole(1, 1073741824),
+  on_attempt = is "function",
+}
+
+-- Keys that only a single call has.
+local option_keys = { method = one_of("GET", "POST") }
+
+config.defaults = {
+  signature = "v3",
+  timeout = 10,
+  connect_timeout = 5,
+  max_attempts = 3,
+  max_response_bytes = 16 * 1024 * 1024,
+}
+
+local function known_names(is_option)
+  local names = {}
+  for name in pairs(config.keys) do
+    names[#names + 1] = name
+  end
+  if is_option then
+    names[#names + 1] = "method"
+  end
+  table.sort(names)
+  return names
+end
+
+local function unknown(what, key, is_option)
+  local names = known_names(is_option)
+  local best = type(key) == "string" and suggest(key, names)
+  return ("%s: unknown key %s; %s"):format(what, tostring(key),
+    best and "did you mean " .. best .. "?" or "the keys are " .. table.concat(names, ", "))
+end
+
+--- What is wrong with a table of settings, as a message, or nil.
+-- @tparam string what "cr.new" or "options", for the message
+-- @tparam table given
+-- @tparam ?boolean is_option whether the keys of a single call are allowed
+function config.problem(what, given, is_option)
+  for key, value in pairs(given) do
+    local check = config.keys[key] or (is_option and option_keys[key])
+    if not check then
+      return unknown(what, key, is_option)
+    end
+    local ok, expected = check(value)
+    if not ok then
+      -- The value stays out of the message: it could be a secret in the wrong place.
+      return ("%s: %s must be %s, got a %s"):format(what, key, expected, type(value))
+    end
+  end
+end
+
+return config

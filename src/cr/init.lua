@@ -1,0 +1,88 @@
+--- Container Registry (Enterprise Edition) client.
+--
+--     local cr = require "cr"
+--     local tag, err = cr.get_repo_tag { InstanceId = "cri-…", RepoId = "crr-…", Tag = "1.0" }
+--     if not tag then error(err) end
+--
+-- Loading reads no file but the library's own, no environment variable and no network. Every
+-- operation of the API is a function of this module under its name in snake_case, on a default
+-- client made at the first call, and a method of every client made with `cr.new`.
+--
+-- Source of all operations and parameters: the vendor's API reference, product `cr`, version
+-- 2018-12-01.
+-- @module cr
+
+local core = require "cr.core"
+local client = require "cr.client"
+local operations = require "cr.operations"
+
+local cr = {
+  --- Version of the library.
+  _VERSION = require "cr.version",
+
+  --- JSON null inside arrays. In objects a null field is absent. Equal to cjson.null and ngx.null.
+  null = core.null,
+}
+
+--- Makes a client. Reads nothing and connects to nothing until the first call.
+-- @function new
+-- @tparam[opt] table config see the README, "Configuration"; unknown keys and wrong types raise
+-- @treturn table client with one method per operation, `call` and `close`
+cr.new = client.new
+
+--- Computes a signature. Pure: same request, same result; reads no clock and no randomness.
+-- @tparam table request
+--   `algorithm` ("ACS3-HMAC-SHA256", the default, or "HMAC-SHA1"), `method`, `path` ("/"), `query`
+--   (table of strings, not encoded), `headers` (table of strings; V3 signs host, content-type and
+--   x-acs-*), `body` (""), `access_key_id`, `access_key_secret`
+-- @treturn table for V3 `authorization`, `signature`, `signed_headers`, `canonical_request`,
+--   `string_to_sign`; for V1 `signature`, `string_to_sign`
+-- @raise on missing or wrong fields
+function cr.sign(request)
+  local ok, result = pcall(core.sign, request)
+  if not ok then
+    error(result, 2)
+  end
+  return result
+end
+
+local default_client
+
+local function default()
+  default_client = default_client or client.new {}
+  return default_client
+end
+
+--- Calls an operation by name on the default client.
+-- @tparam string name "GetRepoTag" or "get_repo_tag"
+-- @tparam[opt] table params
+-- @tparam[opt] table options
+-- @return as `client:call`
+function cr.call(name, params, options)
+  local answer, err, info = default():call(name, params, options)
+  return answer, err, info
+end
+
+--- Descriptors of all operations by API name; a snake_case name finds its descriptor too.
+-- Fields: `name`, `lua_name`, `method`, `parameters` (array of {name, type, required, deprecated,
+-- style, items, fields}), `paging`, `ram_action`, `ram_resource` (nil where the vendor publishes
+-- none).
+-- @table operations
+local lazy = { operations = operations.descriptors }
+
+return setmetatable(cr, {
+  __index = function(module, key)
+    if lazy[key] then
+      module[key] = lazy[key]()
+      return module[key]
+    end
+    local method = client.method(key)
+    if method then
+      module[key] = function(params, options)
+        local answer, err, info = method(default(), params, options)
+        return answer, err, info
+      end
+      return module[key]
+    end
+  end,
+})
