@@ -1,47 +1,94 @@
 # cr: build, test and measure. `make help` lists the targets.
 #
-# LUA chooses the interpreter (lua5.4, lua5.3, lua5.1, luajit); everything built for it goes to
-# build/$(LUA)/. Targets that need packages install what is missing with apt-get first.
+# LUA chooses the interpreter (lua5.4, lua5.3, lua5.1, luajit); what is built for it goes to
+# build/$(LUA)/. Every target installs the Debian packages it misses with apt-get (tools/need).
 
 LUA ?= lua5.4
 CC ?= cc
 CFLAGS ?= -O2 -g
 BUILD ?= build/$(LUA)
+TEST_LUAS ?= lua5.4 lua5.1 luajit
 
-ifeq ($(LUA),luajit)
-LUA_INCLUDE := /usr/include/luajit-2.1
-else
-LUA_INCLUDE := /usr/include/$(LUA)
-endif
+LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
+LUA_PACKAGES := $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,\
+	$(LUA) lib$(LUA)-$(if $(filter lua5.1,$(LUA)),0-)dev)
+
+BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson $(LUA_PACKAGES)
+EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
+TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2 \
+	libluajit2-5.1-dev lua-busted lua-socket curl luarocks
+LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils
+BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Werror
-CPPFLAGS += -D_POSIX_C_SOURCE=200809L -I$(LUA_INCLUDE)
+ALL_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -I$(LUA_INCLUDE) $(CPPFLAGS)
 ALL_CFLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS)
 
-CORE := $(wildcard src/core/*.c)
-BINDING := $(wildcard src/binding/*.c)
+SOURCES := $(wildcard src/core/*.c src/binding/*.c)
 HEADERS := $(wildcard src/core/*.h src/binding/*.h)
-OBJECTS := $(patsubst src/%.c,$(BUILD)/%.o,$(CORE) $(BINDING))
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
 MODULE := $(BUILD)/cr/core.so
+COMMAND := $(BUILD)/bin/cr
 
 .PHONY: all
-all: $(MODULE) $(BUILD)/bin/cr
+all: build-packages ## Build for $(LUA)
+	@$(MAKE) -s $(MODULE) $(COMMAND)
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) -o $@ $^ -lcurl -lcrypto
 
-$(BUILD)/%.o: src/%.c $(HEADERS) | deps-build
+$(BUILD)/%.o: src/%.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # The command line under the interpreter it was built for.
-$(BUILD)/bin/cr: bin/cr Makefile
+$(COMMAND): bin/cr Makefile
 	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nexec $(LUA) "%s/bin/cr" "$$@"\n' "$(CURDIR)" > $@
+	@printf '#!/bin/sh\nexec %s "%s/bin/cr" "$$@"\n' '$(LUA)' '$(CURDIR)' > $@
 	@chmod +x $@
 
-.PHONY: deps-build
-deps-build:
-	@true
+.PHONY: build-packages emulator-packages test-packages lint-packages bench-packages
+build-packages:
+	@tools/need $(BUILD_PACKAGES)
+emulator-packages:
+	@tools/need $(EMULATOR_PACKAGES)
+test-packages:
+	@tools/need $(TEST_PACKAGES)
+lint-packages:
+	@tools/need $(LINT_PACKAGES)
+bench-packages:
+	@tools/need $(BENCH_PACKAGES)
+
+.PHONY: env
+env: ## Print the exports with which $(LUA) finds cr: eval "$$(make -s env)"
+	@$(MAKE) -s all >&2
+	@echo 'export LUA_PATH="$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;"'
+	@echo 'export LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"'
+	@echo 'export PATH="$(CURDIR)/$(BUILD)/bin:$$PATH"'
+
+.PHONY: demo
+demo: emulator-packages all ## Describe an image tag, over real HTTP, from the emulator
+	@eval "$$($(MAKE) -s env)" && tools/with-emulator $(LUA) examples/get_repo_tag.lua
+
+.PHONY: emulator
+emulator: emulator-packages all ## Run the emulator in the foreground (PORT=… to choose its port)
+	@exec $(COMMAND) emulator $(if $(PORT),--port $(PORT)) $(EMULATOR_ARGS)
+
+.PHONY: test
+test: test-packages ## Every spec under Lua 5.4, Lua 5.1 and LuaJIT
+	@tools/test $(TEST_LUAS)
+
+.PHONY: generate
+generate: build-packages ## Write the generated files anew
+	$(LUA) api/generate.lua
+
+.PHONY: clean
+clean: ## Remove build/
+	rm -rf build
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'

@@ -15,6 +15,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Each adds its functions to the table on top of the stack. [-0, +0] */
 void lcr_open_http(lua_State *L);
 void lcr_open_json(lua_State *L);
@@ -42,5 +44,7 @@ static inline struct cr_slice lcr_to_slice(lua_State *L, int index)
 
 /* As luaL_checklstring, but a number is no string. */
 struct cr_slice lcr_check_slice(lua_State *L, int index);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 #include "../core/operations.h"
 #include "../core/text.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { LCR_MAX_DEPTH = 32, LCR_MAX_PATH = 200 };
 
 /* "Tag.2.Key": the name of a value in messages and, in repeat style, on the wire. */
@@ -66,5 +68,7 @@ void lcr_open_parameters_json(lua_State *L);
 
 /* The schema of values without a declared type. */
 extern const struct cr_schema lcr_any;
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 struct cr_buffer {
     char *data; /* NULL while capacity is 0 */
     size_t length;
@@ -46,5 +48,7 @@ struct cr_slice cr_buffer_slice(const struct cr_buffer *buffer);
 
 /* The sticky status with its text, for the end of a function that appended. */
 enum cr_status cr_buffer_check(const struct cr_buffer *buffer, struct cr_error *err) CR_CHECKED;
+
+#pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 enum { CR_SHA256_SIZE = 32, CR_SHA1_SIZE = 20, CR_MAX_KEY_SIZE = 512 };
 
 enum cr_mac { CR_HMAC_SHA256, CR_HMAC_SHA1, CR_MAC_COUNT };
@@ -50,5 +52,7 @@ enum cr_status cr_crypto_random(unsigned char *out, size_t count, struct cr_erro
 
 /* Overwrites memory in a way the compiler may not drop. */
 void cr_crypto_wipe(void *data, size_t count);
+
+#pragma GCC visibility pop
 
 #endif

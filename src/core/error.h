@@ -8,6 +8,8 @@
 #ifndef CR_CORE_ERROR_H
 #define CR_CORE_ERROR_H
 
+#pragma GCC visibility push(hidden)
+
 enum cr_status {
     CR_OK = 0,
     CR_ENOMEM,   /* an allocation failed */
@@ -36,5 +38,7 @@ static inline enum cr_status cr_fail(struct cr_error *err, enum cr_status status
     err->text = text;
     return status;
 }
+
+#pragma GCC visibility pop
 
 #endif

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 enum {
     CR_MAX_RESPONSE_HEADER_BYTES = 64 * 1024,
     CR_MAX_RESPONSE_HEADERS = 200,
@@ -75,5 +77,7 @@ long long cr_http_parse_date(const char *text);
 
 /* "7.88.1", for the user agent. */
 const char *cr_http_library_version(void);
+
+#pragma GCC visibility pop
 
 #endif

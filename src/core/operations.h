@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 enum cr_type {
     CR_TYPE_STRING,
     CR_TYPE_BOOLEAN,
@@ -85,5 +87,7 @@ const struct cr_region *cr_region_find(struct cr_slice id);
 /* The field or parameter with exactly this name, or NULL. */
 const struct cr_schema *cr_schema_find(const struct cr_schema *schemas, size_t count,
                                        struct cr_slice name);
+
+#pragma GCC visibility pop
 
 #endif

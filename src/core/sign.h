@@ -20,6 +20,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 enum {
     CR_MAX_QUERY_SIZE = 1024 * 1024, /* bytes, percent-encoded */
     CR_MAX_CANONICAL_SIZE = 4 * 1024 * 1024,
@@ -85,5 +87,7 @@ enum cr_status cr_sign_v1_string_to_sign(struct cr_signing *signing,
 enum cr_status cr_sign_v1_signature(struct cr_signing *signing,
                                     const struct cr_sign_request *request,
                                     struct cr_error *err) CR_CHECKED;
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#pragma GCC visibility push(hidden)
+
 struct cr_slice {
     const char *data;
     size_t length;
@@ -35,5 +37,7 @@ int cr_pair_compare(const struct cr_pair *a, const struct cr_pair *b);
 
 /* Sorts in place, without allocation. */
 void cr_pairs_sort(struct cr_pair *pairs, size_t count, cr_pair_order *compare);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 enum {
     CR_ISO8601_SIZE = sizeof "YYYY-MM-DDTHH:MM:SSZ",
     CR_BASE64_SHA1_SIZE = 29 /* base64 of 20 bytes with its terminator */
@@ -51,5 +53,7 @@ static inline unsigned char cr_text_lower(char c)
 
 /* Byte order of the lower-cased texts: negative, zero or positive. */
 int cr_text_compare_lower(struct cr_slice a, struct cr_slice b);
+
+#pragma GCC visibility pop
 
 #endif
