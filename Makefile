@@ -6,7 +6,8 @@
 LUA ?= lua5.4
 CC ?= cc
 CFLAGS ?= -O2 -g
-BUILD ?= build/$(LUA)
+VARIANT ?=
+BUILD ?= build/$(VARIANT)$(LUA)
 TEST_LUAS ?= lua5.4 lua5.1 luajit
 
 LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
@@ -79,6 +80,34 @@ emulator: emulator-packages all ## Run the emulator in the foreground (PORT=… 
 .PHONY: test
 test: test-packages ## Every spec under Lua 5.4, Lua 5.1 and LuaJIT
 	@tools/test $(TEST_LUAS)
+
+# The suite again under other eyes. Servers of the specs are not part of it (see tools/test).
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+export VARIANT WRAP TEST_ENV BUSTED_ARGS
+
+.PHONY: asan
+asan: VARIANT := asan-
+asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) -s all VARIANT=asan- CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)'
+	@CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)' tools/asan-test
+
+.PHONY: valgrind
+valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
+	@tools/need valgrind
+	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
+		tools/test $(LUA)
+
+.PHONY: gc-stress
+gc-stress: test-packages ## The specs with a collector that never rests
+	@BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
+
+.PHONY: lint
+lint: test-packages lint-packages all ## Every static gate
+	@tools/lint
+
+.PHONY: bench
+bench: bench-packages all ## Ratios against baselines of the same run
+	@bench/run
 
 .PHONY: generate
 generate: build-packages ## Write the generated files anew

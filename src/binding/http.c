@@ -54,8 +54,7 @@ static const char *text_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 2, name);
     if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) {
-        luaL_error(L, "exchange: field %s must be a string, got a %s", name,
-                   luaL_typename(L, -1));
+        luaL_error(L, "exchange: field %s must be a string, got a %s", name, luaL_typename(L, -1));
     }
     size_t length = 0;
     const char *text = lua_tolstring(L, -1, &length);

@@ -27,8 +27,7 @@ void lcr_open_system(lua_State *L);
 
 /* Makes a metatable with these methods, __index to itself, the collector hook `gc` (also as
  * __close) and leaves nothing on the stack. */
-void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
-                       lua_CFunction gc);
+void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
 /* Describes the value at `index` for an error message, without showing what a string holds (it may
  * be a secret): "a string", "a number (1.5)", "nothing". [-0, +1] */

@@ -22,10 +22,9 @@ static void set_flag(lua_State *L, const char *name, bool flag)
 static const char *type_name(enum cr_type type)
 {
     static const char *const names[] = {
-        [CR_TYPE_STRING] = "string",   [CR_TYPE_BOOLEAN] = "boolean",
-        [CR_TYPE_INTEGER] = "integer", [CR_TYPE_LONG] = "long",
-        [CR_TYPE_ARRAY] = "array",     [CR_TYPE_OBJECT] = "object",
-        [CR_TYPE_MAP] = "map",         [CR_TYPE_ANY] = "any",
+        [CR_TYPE_STRING] = "string", [CR_TYPE_BOOLEAN] = "boolean", [CR_TYPE_INTEGER] = "integer",
+        [CR_TYPE_LONG] = "long",     [CR_TYPE_ARRAY] = "array",     [CR_TYPE_OBJECT] = "object",
+        [CR_TYPE_MAP] = "map",       [CR_TYPE_ANY] = "any",
     };
     return names[type];
 }
@@ -145,12 +144,9 @@ static int operations_region_ids(lua_State *L)
 void lcr_open_operations(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"find_operation", operations_find},
-        {"operation", operations_describe},
-        {"operation_names", operations_names},
-        {"region_has_vpc", operations_region},
-        {"region_ids", operations_region_ids},
-        {NULL, NULL},
+        {"find_operation", operations_find},   {"operation", operations_describe},
+        {"operation_names", operations_names}, {"region_has_vpc", operations_region},
+        {"region_ids", operations_region_ids}, {NULL, NULL},
     };
     lcr_compat_set_functions(L, functions);
     lua_pushinteger(L, (lua_Integer)cr_operation_count);

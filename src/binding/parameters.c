@@ -71,8 +71,8 @@ bool lcr_reject_text(lua_State *L, const struct lcr_path *path, const char *expe
 }
 
 /* The names it could have been go where "got" stands, for a suggestion. */
-bool lcr_reject_unknown(lua_State *L, const struct lcr_path *path,
-                        const struct cr_schema *schemas, size_t count)
+bool lcr_reject_unknown(lua_State *L, const struct lcr_path *path, const struct cr_schema *schemas,
+                        size_t count)
 {
     push_path(L, path);
     lua_pushnil(L);
@@ -142,8 +142,8 @@ static void push_float(lua_State *L, double number)
     lua_pushstring(L, text);
 }
 
-static bool push_integer(lua_State *L, const struct cr_schema *schema,
-                         const struct lcr_path *path, int value)
+static bool push_integer(lua_State *L, const struct cr_schema *schema, const struct lcr_path *path,
+                         int value)
 {
     int64_t integer = 0;
     char text[24];
@@ -158,8 +158,8 @@ static bool push_integer(lua_State *L, const struct cr_schema *schema,
 
 static bool push_any_number(lua_State *L, const struct lcr_path *path, int value)
 {
-    static const struct cr_schema any_long = {"", CR_TYPE_LONG, CR_STYLE_JSON, false, false,
-                                              NULL, 0};
+    static const struct cr_schema any_long = {"", CR_TYPE_LONG, CR_STYLE_JSON, false, false, NULL,
+                                              0};
     int64_t integer = 0;
     double number = (double)lua_tonumber(L, value);
     if (lcr_compat_to_integer(L, value, &integer)) {
@@ -386,8 +386,7 @@ static bool flatten_source(struct flatten *f, const struct cr_operation *operati
         const struct cr_schema *schema =
             cr_schema_find(operation->parameters, operation->parameter_count, name);
         if (schema == NULL && !is_default) {
-            return lcr_reject_unknown(L, &path, operation->parameters,
-                                      operation->parameter_count);
+            return lcr_reject_unknown(L, &path, operation->parameters, operation->parameter_count);
         }
         uint64_t bit = schema != NULL ? UINT64_C(1) << (schema - operation->parameters) : 0;
         if (schema != NULL && (*seen & bit) == 0) {

@@ -32,8 +32,8 @@ struct lcr_path lcr_path_item(const struct lcr_path *parent, size_t index);
 bool lcr_reject(lua_State *L, const struct lcr_path *path, const char *expected, int index);
 bool lcr_reject_text(lua_State *L, const struct lcr_path *path, const char *expected,
                      const char *got);
-bool lcr_reject_unknown(lua_State *L, const struct lcr_path *path,
-                        const struct cr_schema *schemas, size_t count);
+bool lcr_reject_unknown(lua_State *L, const struct lcr_path *path, const struct cr_schema *schemas,
+                        size_t count);
 
 /* "an integer from …": what a value of this type must be. */
 const char *lcr_expectation(enum cr_type type);

@@ -44,8 +44,7 @@ static int system_sleep(lua_State *L)
     const lua_Number longest = 86400;
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= longest, 1, "0 to 86400 seconds expected");
-    struct timespec left = {(time_t)seconds,
-                            (long)((seconds - (lua_Number)(time_t)seconds) * 1e9)};
+    struct timespec left = {(time_t)seconds, (long)((seconds - (lua_Number)(time_t)seconds) * 1e9)};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {
         /* goes on with what is left */
     }
@@ -112,7 +111,7 @@ static int system_exec(lua_State *L)
     lua_settop(L, 2);
     luaL_checkstack(L, MAX_ARGUMENTS + 1, "too many arguments");
     /* execvp takes char *const[] for history's sake and writes to none of them */
-    arguments[0] = (char *)(uintptr_t)path;
+    arguments[0] = (char *)path;
     for (int i = 1;; i++) {
         lua_rawgeti(L, 2, i);
         if (lua_isnil(L, -1)) {
@@ -120,7 +119,7 @@ static int system_exec(lua_State *L)
         }
         luaL_argcheck(L, i <= MAX_ARGUMENTS, 2, "more than 256 arguments");
         luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "strings expected");
-        arguments[i] = (char *)(uintptr_t)lua_tostring(L, -1);
+        arguments[i] = (char *)lua_tostring(L, -1);
     }
     cr_process_exec(path, arguments);
     lua_pushnil(L);

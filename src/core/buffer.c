@@ -40,7 +40,7 @@ static char *move_to(struct cr_buffer *buffer, size_t capacity)
         buffer->status = CR_ENOMEM;
         return NULL;
     }
-    if (buffer->length > 0) {
+    if (buffer->data != NULL) {
         memcpy(data, buffer->data, buffer->length);
         if (buffer->secret) {
             cr_crypto_wipe(buffer->data, buffer->length);

@@ -61,8 +61,7 @@ enum cr_status cr_crypto_sha256(struct cr_crypto *crypto, struct cr_slice data,
 static EVP_MAC_CTX *keyed_context(struct cr_crypto *crypto, enum cr_mac mac, struct cr_slice key)
 {
     struct cr_keyed_mac *keyed = &crypto->macs[mac];
-    if (keyed->key_length == key.length &&
-        CRYPTO_memcmp(keyed->key, key.data, key.length) == 0) {
+    if (keyed->key_length == key.length && CRYPTO_memcmp(keyed->key, key.data, key.length) == 0) {
         return EVP_MAC_init(keyed->context, NULL, 0, NULL) == 1 ? keyed->context : NULL;
     }
     forget_key(keyed);
@@ -73,8 +72,8 @@ static EVP_MAC_CTX *keyed_context(struct cr_crypto *crypto, enum cr_mac mac, str
         OSSL_PARAM_construct_end(),
     };
     EVP_MAC_CTX *context = EVP_MAC_CTX_new(crypto->hmac);
-    if (context == NULL || EVP_MAC_init(context, (const unsigned char *)key.data, key.length,
-                                        parameters) != 1) {
+    if (context == NULL ||
+        EVP_MAC_init(context, (const unsigned char *)key.data, key.length, parameters) != 1) {
         EVP_MAC_CTX_free(context);
         return NULL;
     }
@@ -94,8 +93,7 @@ enum cr_status cr_crypto_hmac(struct cr_crypto *crypto, enum cr_mac mac, struct 
     size_t written = 0;
     if (context == NULL ||
         EVP_MAC_update(context, (const unsigned char *)data.data, data.length) != 1 ||
-        EVP_MAC_final(context, out, &written, macs[mac].size) != 1 ||
-        written != macs[mac].size) {
+        EVP_MAC_final(context, out, &written, macs[mac].size) != 1 || written != macs[mac].size) {
         forget_key(&crypto->macs[mac]);
         return cr_fail(err, CR_ECRYPTO, "OpenSSL failed to compute the HMAC");
     }

@@ -58,26 +58,32 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
 /* What no exchange changes. */
 static bool set_fixed_options(struct cr_http *http)
 {
+    static const struct {
+        CURLoption option;
+        long value;
+    } fixed[] = {
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        /* One small request at a time gains nothing from HTTP/2. */
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+        {CURLOPT_HTTP09_ALLOWED, 0}, /* an answer without a status line is no answer */
+        {CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+        {CURLOPT_TCP_KEEPALIVE, 1},
+#if LIBCURL_VERSION_NUM < 0x075500
+        {CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS},
+#endif
+    };
     CURL *easy = http->easy;
-    bool ok = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    bool ok = true;
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        ok = ok && curl_easy_setopt(easy, fixed[i].option, fixed[i].value) == CURLE_OK;
+    }
 #if LIBCURL_VERSION_NUM >= 0x075500
     ok = ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-#else
-    ok = ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                                (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
 #endif
-    ok = ok && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
-    /* One small request at a time gains nothing from HTTP/2, and the signed `host` header is
-     * HTTP/1.1's. */
-    ok = ok &&
-         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
-    /* An answer without a status line is no answer. */
-    ok = ok && curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, http) == CURLE_OK;
@@ -148,8 +154,7 @@ static bool append_header(struct cr_http *http, struct curl_slist **list, struct
     cr_buffer_append_text(line, value.length > 0 ? ": " : ";");
     cr_buffer_append_slice(line, value);
     cr_buffer_append_char(line, '\0');
-    struct curl_slist *grown =
-        line->status == CR_OK ? curl_slist_append(*list, line->data) : NULL;
+    struct curl_slist *grown = line->status == CR_OK ? curl_slist_append(*list, line->data) : NULL;
     if (grown == NULL) {
         return false;
     }
@@ -224,8 +229,8 @@ static bool set_options(struct cr_http *http, const struct cr_http_request *requ
         ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
     }
     ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->timeout)) ==
-                   CURLE_OK;
+    ok = ok &&
+         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->timeout)) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                                 milliseconds(request->connect_timeout)) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy) == CURLE_OK;
@@ -374,8 +379,7 @@ static void read_response(struct cr_http *http, struct cr_http_response *respons
 }
 
 enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
-                                struct cr_http_response *response,
-                                struct cr_http_failure *failure)
+                                struct cr_http_response *response, struct cr_http_failure *failure)
 {
     struct curl_slist *headers = NULL;
     struct sigpipe_guard guard;

@@ -55,9 +55,9 @@ struct cr_paging {
 };
 
 struct cr_operation {
-    const char *name;     /* "GetRepoTag" */
-    const char *lua_name; /* "get_repo_tag" */
-    const char *method;   /* "GET" or "POST" */
+    const char *name;                   /* "GetRepoTag" */
+    const char *lua_name;               /* "get_repo_tag" */
+    const char *method;                 /* "GET" or "POST" */
     const struct cr_schema *parameters; /* sorted by name */
     size_t parameter_count;
     const struct cr_paging *paging; /* NULL when not paged */

@@ -172,8 +172,7 @@ enum cr_status cr_sign_v3_string_to_sign(struct cr_signing *signing, struct cr_e
 }
 
 enum cr_status cr_sign_v3_authorization(struct cr_signing *signing,
-                                        const struct cr_sign_request *request,
-                                        struct cr_error *err)
+                                        const struct cr_sign_request *request, struct cr_error *err)
 {
     unsigned char mac[CR_SHA256_SIZE];
     char hex[2 * CR_SHA256_SIZE];

@@ -49,7 +49,9 @@ void cr_text_hex(char *out, const unsigned char *data, size_t count)
 
 size_t cr_text_base64(char *out, const unsigned char *data, size_t count)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { PADDING = 64 };
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     char *end = out;
     for (size_t i = 0; i < count; i += 3) {
         size_t left = count - i;
@@ -58,8 +60,8 @@ size_t cr_text_base64(char *out, const unsigned char *data, size_t count)
         group |= left > 2 ? (uint32_t)data[i + 2] : 0;
         *end++ = digits[group >> 18];
         *end++ = digits[(group >> 12) & 63];
-        *end++ = left > 1 ? digits[(group >> 6) & 63] : '=';
-        *end++ = left > 2 ? digits[group & 63] : '=';
+        *end++ = digits[left > 1 ? (group >> 6) & 63 : PADDING];
+        *end++ = digits[left > 2 ? group & 63 : PADDING];
     }
     return (size_t)(end - out);
 }

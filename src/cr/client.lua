@@ -1,8 +1,8 @@
 --- The client: what happens in a call, in order.
 --
--- validate and flatten (C) → endpoint → credential → sign (C) → exchange (the transport) → decode
--- and judge → again, if that is safe. Every stage takes and returns plain tables, and this file is
--- straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
+-- Validate and flatten (C), find the endpoint, get a credential, sign (C), exchange (the transport),
+-- decode and judge, and again if that is safe. Every stage takes and returns plain tables, and this
+-- file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
 
 local answer = require "cr.answer"
 local config = require "cr.config"
@@ -22,7 +22,7 @@ local Client = {}
 
 --- What the flattening in C found wrong, as an error object.
 local function validation_error(operation, path, expected, got)
-  local code, message = "InvalidParameter", nil
+  local code, message
   if expected == nil then
     code = "UnknownParameter"
     local parent, name = path:match("^(.*%.)([^.]*)$")
@@ -34,6 +34,7 @@ local function validation_error(operation, path, expected, got)
     code = "MissingParameter"
     message = ("missing required parameter %s (%s)"):format(path, expected)
   else
+    code = "InvalidParameter"
     message = ("parameter %s must be %s, got %s"):format(path, expected, got)
   end
   return new_error {

@@ -1,4 +1,4 @@
---- A fixed session: {type = "sts", access_key_id = …, access_key_secret = …, security_token = …}.
+--- A fixed session: {type = "sts", access_key_id =, access_key_secret =, security_token =}.
 -- Nothing refreshes it; when it has expired the service says so.
 
 return function(declared)

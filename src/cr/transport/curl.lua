@@ -2,11 +2,11 @@
 --
 -- A transport is a table of three functions:
 --
--- - `exchange(request)` sends {method, url, headers (name → value), body, timeout, connect_timeout
---   (seconds), max_response_bytes, ca_file, ca_path, proxy} and returns {status, headers (lower
---   case name → value), body, and where known dns, connect, tls, first_byte, total (seconds since
---   the start), connection_reused}, or nil and {code, message, sent}; `sent` is false when no byte
---   of the request can have reached the server.
+-- - `exchange(request)` sends {method, url, headers (values by name), body, timeout and
+--   connect_timeout (seconds), max_response_bytes, ca_file, ca_path, proxy} and returns {status,
+--   headers (values by name in lower case), body, and where known dns, connect, tls, first_byte,
+--   total (seconds since the start), connection_reused}, or nil and {code, message, sent}; `sent`
+--   is false when no byte of the request can have reached the server.
 -- - `sleep(seconds)`
 -- - `now()`, seconds since the epoch
 
@@ -19,13 +19,14 @@ return function()
 
   function transport.exchange(request)
     -- Taken out while it works: a call from a finalizer in between finds none and makes its own.
-    local handle, reason = idle, nil
+    local handle = idle
     idle = nil
     if not handle then
-      handle, reason = core.http()
-      if not handle then
+      local made, reason = core.http()
+      if not made then
         return nil, { code = "OutOfMemory", message = reason, sent = false }
       end
+      handle = made
     end
     local response, failure = handle:exchange(request)
     idle = handle

@@ -1,0 +1,6 @@
+std = "max"
+max_line_length = 100
+codes = true
+
+files["src/cr/emulator"] = { std = "ngx_lua" }
+files["spec"] = { std = "max+busted" }
