@@ -7,7 +7,14 @@ LUA ?= lua5.4
 CC ?= cc
 CFLAGS ?= -O2 -g
 VARIANT ?=
-BUILD ?= build/$(VARIANT)$(LUA)
+BUILD := build/$(VARIANT)$(LUA)
+
+# The build for AddressSanitizer and UndefinedBehaviorSanitizer: `make asan`.
+ifeq ($(VARIANT),asan-)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZE)
+LDFLAGS := $(SANITIZE)
+endif
 TEST_LUAS ?= lua5.4 lua5.1 luajit
 
 LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
@@ -81,15 +88,11 @@ emulator: emulator-packages all ## Run the emulator in the foreground (PORT=… 
 test: test-packages ## Every spec under Lua 5.4, Lua 5.1 and LuaJIT
 	@tools/test $(TEST_LUAS)
 
-# The suite again under other eyes. Servers of the specs are not part of it (see tools/test).
-ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-export VARIANT WRAP TEST_ENV BUSTED_ARGS
-
+# The suite again under other eyes. Leaks are valgrind's part: interpreters keep theirs on purpose.
 .PHONY: asan
-asan: VARIANT := asan-
 asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) -s all VARIANT=asan- CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)'
-	@CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)' tools/asan-test
+	@VARIANT=asan- TEST_ENV="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
+		ASAN_OPTIONS=detect_leaks=0" tools/test $(LUA)
 
 .PHONY: valgrind
 valgrind: test-packages ## The specs under valgrind's memcheck, leaks included

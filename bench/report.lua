@@ -1,0 +1,207 @@
+--- Lets baselines and subjects take turns and prints the table. Started by bench/run, which sets
+-- the environment: BENCH_LUA the interpreter, BENCH_BIN the folder of the C programs, BENCH_DIR a
+-- temporary folder, BENCH_ENDPOINT the server.
+--
+-- Everything is a ratio of medians of rounds that alternate, so that whatever else the machine
+-- does meets both sides alike. The "pairs" in the notes are the median of the ratios of single
+-- rounds: where it is far from the ratio of the medians, the machine was too busy to measure.
+
+local LUA, BIN = os.getenv "BENCH_LUA", os.getenv "BENCH_BIN"
+local DIR, ENDPOINT = os.getenv "BENCH_DIR", os.getenv "BENCH_ENDPOINT"
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function lines_of(command)
+  local pipe, lines = assert(io.popen(command)), {}
+  for line in pipe:lines() do
+    lines[#lines + 1] = line
+  end
+  assert(pipe:close(), command .. " failed")
+  return lines
+end
+
+local function median(values)
+  local sorted = table.move(values, 1, #values, 1, {})
+  table.sort(sorted)
+  local middle = #sorted // 2
+  return #sorted % 2 == 1 and sorted[middle + 1] or (sorted[middle] + sorted[middle + 1]) / 2
+end
+
+local rows = { { "", "baseline", "subject", "ratio", "goal", "notes" } }
+
+local function row(...)
+  rows[#rows + 1] = { ... }
+end
+
+local function print_rows()
+  local widths = { 0, 0, 0, 0, 0 }
+  for _, cells in ipairs(rows) do
+    for i = 1, 5 do
+      widths[i] = math.max(widths[i], #cells[i])
+    end
+  end
+  for _, cells in ipairs(rows) do
+    local format = ("%%-%ds  %%%ds  %%%ds  %%%ds  %%%ds  %%s"):format(table.unpack(widths))
+    print((format:format(table.unpack(cells)):gsub("%s+$", "")))
+  end
+end
+
+local function microseconds(nanoseconds)
+  return ("%.2f us"):format(nanoseconds / 1000)
+end
+
+--- A process that serves rounds (rounds.h), fed through a named pipe.
+local started = 0
+
+local function start(command)
+  started = started + 1
+  local path = ("%s/%d.fifo"):format(DIR, started)
+  assert(os.execute("mkfifo " .. quote(path)))
+  local output = assert(io.popen(("exec %s <%s"):format(command, quote(path))))
+  local input = assert(io.open(path, "w"))
+  return {
+    --- Nanoseconds per repetition, wall and CPU.
+    round = function(work, count)
+      input:write(work, " ", count, "\n")
+      input:flush()
+      local wall, cpu = (output:read() or ""):match("^(%S+) (%S+)$")
+      assert(wall, command .. " ended or failed")
+      return tonumber(wall), tonumber(cpu)
+    end,
+    stop = function()
+      input:close()
+      assert(output:close(), command .. " failed")
+    end,
+  }
+end
+
+--- Rounds of all contestants in turns, each time starting with another one.
+-- @tparam table contestants array of {process, work, count}
+-- @return array like it of {wall = {…}, cpu = {…}}
+local function take_turns(rounds, contestants)
+  local results = {}
+  for i, contestant in ipairs(contestants) do
+    results[i] = { wall = {}, cpu = {} }
+    contestant[1].round(contestant[2], contestant[3]) -- warms up, not counted
+  end
+  for round = 1, rounds do
+    for turn = 1, #contestants do
+      local i = (turn + round) % #contestants + 1
+      local process, work, count = table.unpack(contestants[i])
+      results[i].wall[round], results[i].cpu[round] = process.round(work, count)
+    end
+  end
+  return results
+end
+
+--- Ratio of the medians, and median of the ratios of the single rounds.
+local function ratios(baseline, subject)
+  local pairs_of = {}
+  for i = 1, #subject do
+    pairs_of[i] = subject[i] / baseline[i]
+  end
+  return ("%.3f"):format(median(subject) / median(baseline)), ("%.3f"):format(median(pairs_of))
+end
+
+local function compare(name, baseline, subject, goal, notes)
+  local ratio, paired = ratios(baseline, subject)
+  row(name, microseconds(median(baseline)), microseconds(median(subject)), ratio, goal,
+    ("pairs %s%s"):format(paired, notes and "; " .. notes or ""))
+end
+
+local benches = {}
+
+function benches.call()
+  local request = lines_of(("%s call.lua %s --request"):format(LUA, ENDPOINT))
+  for i, part in ipairs(request) do
+    request[i] = quote(part)
+  end
+  local bare = start(("%s/call %s"):format(quote(BIN), table.concat(request, " ")))
+  local client = start(("%s call.lua %s"):format(LUA, ENDPOINT))
+  local results = take_turns(31, { { bare, "call", 2000 }, { client, "call", 2000 } })
+  client.stop()
+  bare.stop()
+  compare("call, wall", results[1].wall, results[2].wall, "1.05", "31 rounds of 2000 calls")
+  compare("call, CPU of the client", results[1].cpu, results[2].cpu, "",
+    "nginx's part is not in it")
+end
+
+local PARTS = {
+  { "flatten", "validate and flatten, without the user's table" },
+  { "v3", "signing.v3, all of it" },
+  { "authorize", "in v3: core.authorize_v3" },
+  { "nonce", "in v3: core.nonce" },
+  { "iso8601", "in v3: core.iso8601" },
+  { "time", "core.time" },
+}
+
+function benches.sign()
+  local lengths = lines_of(LUA .. " sign.lua --lengths")[1]
+  local hashes = start(("%s/sign %s"):format(quote(BIN), lengths))
+  local client = start(LUA .. " sign.lua")
+  local contestants = { { hashes, "hashes", 20000 }, { hashes, "least", 20000 },
+    { client, "sign", 20000 } }
+  for _, part in ipairs(PARTS) do
+    contestants[#contestants + 1] = { client, part[1], 20000 }
+  end
+  local results = take_turns(31, contestants)
+  client.stop()
+  hashes.stop()
+  compare("sign", results[1].wall, results[3].wall, "3", "31 rounds of 20000 signatures")
+  compare("sign, to the least hashes", results[2].wall, results[3].wall, "",
+    "baseline without the constant hash of the empty body")
+  for i, part in ipairs(PARTS) do
+    row("  " .. part[1], "", microseconds(median(results[3 + i].wall)), "", "", part[2])
+  end
+end
+
+function benches.load()
+  local lua = lines_of("command -v " .. LUA)[1]
+  local lines = lines_of(("%s/spawn 301 -- %s/load -- %s -e %s -- %s -e %s"):format(quote(BIN),
+    quote(BIN), quote(lua), quote 'require "cr"', quote(lua), quote ""))
+  local results = {}
+  for i = 1, 3 do
+    results[i] = { wall = {}, cpu = {}, peak = {} }
+  end
+  for _, line in ipairs(lines) do
+    local i, wall, cpu, peak = line:match("^(%d+) (%d+) (%d+) (%d+)$")
+    local result = results[tonumber(i)]
+    table.insert(result.wall, tonumber(wall))
+    table.insert(result.cpu, tonumber(cpu))
+    table.insert(result.peak, tonumber(peak))
+  end
+  local libraries, cr, plain = table.unpack(results)
+  local function milliseconds(values)
+    return ("%.2f ms"):format(median(values) / 1e6)
+  end
+  local function kibibytes(values)
+    return ("%d KiB"):format(median(values))
+  end
+  for _, measure in ipairs {
+    { "wall", milliseconds, "1.25" }, { "cpu", milliseconds, "" }, { "peak", kibibytes, "1.25" },
+  } do
+    local what, show, goal = table.unpack(measure)
+    local ratio, paired = ratios(libraries[what], cr[what])
+    row("load, " .. what, show(libraries[what]), show(cr[what]), ratio, goal,
+      ("pairs %s; %s -e '' alone: %s"):format(paired, LUA, show(plain[what])))
+  end
+end
+
+function benches.memory()
+  local lines = lines_of(("%s memory.lua %s 1000 200000"):format(LUA, ENDPOINT))
+  local early, late = lines[1]:match("%s(%d+)$"), lines[2]:match("%s(%d+)$")
+  row("memory", early .. " KiB", late .. " KiB", ("%.3f"):format(late / early), "flat",
+    ("resident after 1000 and after 200000 calls: %+d KiB"):format(late - early))
+end
+
+for _, name in ipairs(arg) do
+  local bench = benches[name]
+  if not bench then
+    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory)\n"):format(name))
+    os.exit(2)
+  end
+  bench()
+end
+print_rows()
