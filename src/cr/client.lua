@@ -91,7 +91,7 @@ end
 
 local function is_response(response)
   return type(response) == "table" and type(response.status) == "number" and
-    type(response.body) == "string"
+    response.status % 1 == 0 and type(response.body) == "string"
 end
 
 --- One attempt: credential, signature, exchange, judgement.
@@ -118,7 +118,7 @@ local function try(attempt)
   end
   if not is_response(response) then
     return nil, transport_error(attempt, { code = "BadTransport",
-      message = "the transport returned no table with a numeric status and a string body" })
+      message = "the transport returned no table with an integer status and a string body" })
   end
   local result
   result, err = answer.judge(response)

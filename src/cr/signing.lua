@@ -49,7 +49,7 @@ local function v3_headers(attempt, nonce)
   end
   if attempt.number > 1 then
     headers["x-acs-retry-attempts"] = ("%d"):format(attempt.number - 1)
-    headers["x-acs-retry-delay"] = ("%d"):format(attempt.pause * 1000)
+    headers["x-acs-retry-delay"] = ("%d"):format(math.floor(attempt.pause * 1000))
   end
   headers.authorization = nil
   return headers
