@@ -8,8 +8,6 @@
  */
 #include "parameters.h"
 
-#include "../core/sign.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +226,7 @@ bool lcr_check_array(lua_State *L, const struct lcr_path *path, int table, size_
                                    "a table with other keys");
         }
         largest = key > largest ? key : largest;
-        if (++count > CR_MAX_QUERY_PAIRS) {
+        if (++count > LCR_MAX_VALUES) {
             lua_pop(L, 1);
             return lcr_reject_text(L, path, "an array of at most 1024 items", "more");
         }
@@ -267,7 +265,7 @@ bool lcr_check_object(lua_State *L, const struct cr_schema *schema, const struct
             cr_schema_find(schema->children, schema->child_count, name) == NULL) {
             return lcr_reject_unknown(L, &field, schema->children, schema->child_count);
         }
-        if (++*length > CR_MAX_QUERY_PAIRS) {
+        if (++*length > LCR_MAX_VALUES) {
             return lcr_reject_text(L, path, "an object of at most 1024 fields", "more");
         }
     }
@@ -286,17 +284,26 @@ bool lcr_is_array(lua_State *L, int table)
 struct flatten {
     lua_State *L;
     int query; /* stack index of the flat table */
+    bool free; /* names are not declared, so that two values could meet under one */
     size_t count;
 };
 
-/* Puts the string on top into the flat table under the path. [-1, +0], on failure [-1, +3] */
+/* Puts the string on top into the flat table under the path. [-1, +0], on failure [+3] and more */
 static bool put(struct flatten *f, const struct lcr_path *path)
 {
-    if (path->is_cut || ++f->count > CR_MAX_QUERY_PAIRS) {
+    if (path->is_cut || ++f->count > LCR_MAX_VALUES) {
         lua_pop(f->L, 1);
         return lcr_reject_text(f->L, path, "at most 1024 values with short names", "more");
     }
     push_path(f->L, path);
+    if (f->free) {
+        lua_pushvalue(f->L, -1);
+        lua_rawget(f->L, f->query);
+        if (!lua_isnil(f->L, -1)) {
+            return lcr_reject_text(f->L, path, "given once", "a second value of that name");
+        }
+        lua_pop(f->L, 1);
+    }
     lua_insert(f->L, -2);
     lua_rawset(f->L, f->query);
     return true;
@@ -440,7 +447,7 @@ static int parameters_flatten(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 3);
     lua_createtable(L, 0, (int)operation->parameter_count);
-    struct flatten f = {L, lua_gettop(L), 0};
+    struct flatten f = {L, lua_gettop(L), false, 0};
     uint64_t seen = 0;
     bool ok = flatten_source(&f, operation, 2, false, &seen) &&
               (lua_isnil(L, 3) || flatten_source(&f, operation, 3, true, &seen)) &&
@@ -457,7 +464,7 @@ static int parameters_flatten_any(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     lua_newtable(L);
-    struct flatten f = {L, 2, 0};
+    struct flatten f = {L, 2, true, 0};
     return push_query(L, flatten_object(&f, &map, &root, 1), f.query);
 }
 

@@ -15,7 +15,11 @@
 
 #pragma GCC visibility push(hidden)
 
-enum { LCR_MAX_DEPTH = 32, LCR_MAX_PATH = 200 };
+enum {
+    LCR_MAX_DEPTH = 32,
+    LCR_MAX_PATH = 200,
+    LCR_MAX_VALUES = 1024 /* of one call, of one array or object; below CR_MAX_QUERY_PAIRS */
+};
 
 /* "Tag.2.Key": the name of a value in messages and, in repeat style, on the wire. */
 struct lcr_path {

@@ -85,7 +85,7 @@ static const char *read_pairs(lua_State *L, int table, struct cr_pair *pairs, si
         }
         if (*count == maximum) {
             lua_pop(L, 2);
-            return "has too many entries";
+            return "has more entries than one request can carry";
         }
         pairs[*count].name = lcr_to_slice(L, -2);
         pairs[*count].value = lcr_to_slice(L, -1);

@@ -25,7 +25,7 @@
 enum {
     CR_MAX_QUERY_SIZE = 1024 * 1024, /* bytes, percent-encoded */
     CR_MAX_CANONICAL_SIZE = 4 * 1024 * 1024,
-    CR_MAX_QUERY_PAIRS = 1024,
+    CR_MAX_QUERY_PAIRS = 1088, /* 1024 values of a call and what V1 adds */
     CR_MAX_HEADER_PAIRS = 64
 };
 

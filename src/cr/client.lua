@@ -35,7 +35,8 @@ local function validation_error(operation, path, expected, got)
     message = ("missing required parameter %s (%s)"):format(path, expected)
   else
     code = "InvalidParameter"
-    message = ("parameter %s must be %s, got %s"):format(path, expected, got)
+    message = ("%s must be %s, got %s"):format(path == "" and "the parameters" or
+      "parameter " .. path, expected, got)
   end
   return new_error {
     kind = "validation", code = code, message = message, operation = operation.name,
@@ -207,16 +208,13 @@ local function perform(operation, query, settings, endpoint)
   end
 end
 
---- Flattens by the operation's declared parameters, or freely for one that is not in the table.
+--- Flattens by the operation's declared parameters, or freely for one that is not in the table
+-- (without defaults: nobody knows which of them it has).
 local function flatten(operation, params, defaults)
   if operation.number then
     return core.flatten(operation.number, params, defaults)
   end
-  local merged = {}
-  for name, value in pairs(params) do
-    merged[name] = value
-  end
-  return core.flatten_any(merged)
+  return core.flatten_any(params)
 end
 
 local NO_PARAMETERS = {}
