@@ -9,7 +9,7 @@
 
 #define HTTP "cr.core.http"
 
-enum { MAX_REQUEST_HEADERS = 64, MAX_BODY = 1024 * 1024 * 1024 };
+enum { MAX_BODY = 1024 * 1024 * 1024 };
 
 struct http {
     struct cr_http *handle; /* NULL once closed */
@@ -89,9 +89,9 @@ static size_t read_headers(lua_State *L, struct cr_pair *headers)
     lua_pushnil(L);
     while (lua_next(L, -2) != 0) {
         if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING ||
-            count == MAX_REQUEST_HEADERS) {
+            count == CR_MAX_REQUEST_HEADERS) {
             luaL_error(L, "exchange: field headers must be a table of at most %d strings",
-                       (int)MAX_REQUEST_HEADERS);
+                       (int)CR_MAX_REQUEST_HEADERS);
         }
         headers[count].name = lcr_to_slice(L, -2);
         headers[count++].value = lcr_to_slice(L, -1);
@@ -106,10 +106,13 @@ static void set_number(lua_State *L, const char *name, double value)
     lua_setfield(L, -2, name);
 }
 
-/* Names in lower case; values of a repeated name joined with ", ". [-0, +1] */
-static void push_headers(lua_State *L, struct cr_slice block)
+/* headers(block) → table of values by name in lower case; those of a repeated name are joined with
+ * ", " */
+static int http_headers(lua_State *L)
 {
     struct cr_pair header;
+    struct cr_slice block = lcr_check_slice(L, 1);
+    lua_settop(L, 1);
     lua_newtable(L);
     while (cr_http_next_header(&block, &header)) {
         char name[128];
@@ -121,7 +124,7 @@ static void push_headers(lua_State *L, struct cr_slice block)
         }
         lua_pushlstring(L, name, header.name.length);
         lua_pushvalue(L, -1);
-        lua_rawget(L, -3); /* headers name previous */
+        lua_rawget(L, 2);
         if (lua_isnil(L, -1)) {
             lua_pop(L, 1);
             lua_pushlstring(L, header.value.data, header.value.length);
@@ -130,19 +133,15 @@ static void push_headers(lua_State *L, struct cr_slice block)
             lua_pushlstring(L, header.value.data, header.value.length);
             lua_concat(L, 3);
         }
-        lua_rawset(L, -3);
+        lua_rawset(L, 2);
     }
+    return 1;
 }
 
-static int push_response(lua_State *L, const struct cr_http_response *response)
+/* The table that becomes the info of the call: room for the three fields the client adds. */
+static void push_info(lua_State *L, const struct cr_http_response *response)
 {
-    lua_createtable(L, 0, 10);
-    lua_pushinteger(L, response->status);
-    lua_setfield(L, -2, "status");
-    push_headers(L, response->headers);
-    lua_setfield(L, -2, "headers");
-    lua_pushlstring(L, response->body.data, response->body.length);
-    lua_setfield(L, -2, "body");
+    lua_createtable(L, 0, 9);
     lua_pushboolean(L, response->connection_reused);
     lua_setfield(L, -2, "connection_reused");
     set_number(L, "dns", response->dns);
@@ -150,6 +149,19 @@ static int push_response(lua_State *L, const struct cr_http_response *response)
     set_number(L, "tls", response->tls);
     set_number(L, "first_byte", response->first_byte);
     set_number(L, "total", response->total);
+}
+
+static int push_response(lua_State *L, const struct cr_http_response *response)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, response->status);
+    lua_setfield(L, -2, "status");
+    lua_pushlstring(L, response->headers.data, response->headers.length);
+    lua_setfield(L, -2, "header_block");
+    lua_pushlstring(L, response->body.data, response->body.length);
+    lua_setfield(L, -2, "body");
+    push_info(L, response);
+    lua_setfield(L, -2, "info");
     return 1;
 }
 
@@ -170,7 +182,7 @@ static int push_failure(lua_State *L, const struct cr_http_failure *failure)
 static int http_exchange(lua_State *L)
 {
     struct http *http = luaL_checkudata(L, 1, HTTP);
-    struct cr_pair headers[MAX_REQUEST_HEADERS];
+    struct cr_pair headers[CR_MAX_REQUEST_HEADERS];
     struct cr_http_request request = {0};
     struct cr_http_response response = {0};
     struct cr_http_failure failure = {0};
@@ -214,6 +226,8 @@ void lcr_open_http(lua_State *L)
     lcr_new_metatable(L, HTTP, methods, http_gc);
     lua_pushcfunction(L, http_new);
     lua_setfield(L, -2, "http");
+    lua_pushcfunction(L, http_headers);
+    lua_setfield(L, -2, "headers");
     lua_pushstring(L, cr_http_library_version());
     lua_setfield(L, -2, "libcurl_version");
 }

@@ -13,14 +13,22 @@
 
 enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
 
+/* A peer that closes while we write must not raise SIGPIPE in the host program. Since 7.87 libcurl
+ * sees to that itself, also under TLS (every write is its own send with MSG_NOSIGNAL); before, TLS
+ * libraries wrote for themselves. A handler or SIG_IGN would be the process's, so for those
+ * versions the signal is blocked for this thread and, when it came, taken back. */
+enum { FIRST_WITHOUT_SIGPIPE = 0x075700 };
+
 struct cr_http {
+    CURLM *multi; /* holds the connections */
     CURL *easy;
     struct cr_buffer headers;
     struct cr_buffer body;
     size_t header_count;
-    struct cr_buffer line;  /* one "name: value" on its way into libcurl's list */
+    struct cr_buffer lines; /* request headers, "name: value" and NUL each */
     struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
-    bool trust_unknown;     /* setting them failed half-way */
+    bool may_raise_sigpipe;
+    bool trust_unknown; /* setting them failed half-way */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -105,12 +113,15 @@ struct cr_http *cr_http_new(void)
     if (http == NULL) {
         return NULL;
     }
+    http->may_raise_sigpipe =
+        curl_version_info(CURLVERSION_NOW)->version_num < FIRST_WITHOUT_SIGPIPE;
     cr_buffer_init(&http->headers, CR_MAX_RESPONSE_HEADER_BYTES, false);
     cr_buffer_init(&http->body, 0, true); /* may hold a password or a token */
-    cr_buffer_init(&http->line, MAX_REQUEST_HEADER_BYTES, true);
+    cr_buffer_init(&http->lines, MAX_REQUEST_HEADER_BYTES, true);
     cr_buffer_init(&http->trust, MAX_TRUST_BYTES, false);
+    http->multi = curl_multi_init();
     http->easy = curl_easy_init();
-    if (http->easy == NULL || !set_fixed_options(http)) {
+    if (http->multi == NULL || http->easy == NULL || !set_fixed_options(http)) {
         cr_http_free(http);
         return NULL;
     }
@@ -121,9 +132,10 @@ void cr_http_free(struct cr_http *http)
 {
     if (http != NULL) {
         curl_easy_cleanup(http->easy);
+        curl_multi_cleanup(http->multi);
         cr_buffer_clean_up(&http->headers);
         cr_buffer_clean_up(&http->body);
-        cr_buffer_clean_up(&http->line);
+        cr_buffer_clean_up(&http->lines);
         cr_buffer_clean_up(&http->trust);
         free(http);
     }
@@ -144,29 +156,27 @@ static bool has_line_break(struct cr_slice text)
            memchr(text.data, '\0', text.length) != NULL;
 }
 
-static bool append_header(struct cr_http *http, struct curl_slist **list, struct cr_slice name,
-                          struct cr_slice value)
+/* One "name: value" line with its terminator into the arena. */
+static void append_line(struct cr_buffer *arena, const struct cr_pair *header)
 {
-    struct cr_buffer *line = &http->line;
-    cr_buffer_clear(line);
-    cr_buffer_append_slice(line, name);
+    cr_buffer_append_slice(arena, header->name);
     /* libcurl drops a header without a value unless it ends in ';' */
-    cr_buffer_append_text(line, value.length > 0 ? ": " : ";");
-    cr_buffer_append_slice(line, value);
-    cr_buffer_append_char(line, '\0');
-    struct curl_slist *grown = line->status == CR_OK ? curl_slist_append(*list, line->data) : NULL;
-    if (grown == NULL) {
-        return false;
-    }
-    *list = grown;
-    return true;
+    cr_buffer_append_text(arena, header->value.length > 0 ? ": " : ";");
+    cr_buffer_append_slice(arena, header->value);
+    cr_buffer_append_char(arena, '\0');
 }
 
-/* The list for CURLOPT_HTTPHEADER, or a failure. Free it with free_headers in either case. */
+/* Fills `list` for CURLOPT_HTTPHEADER. libcurl only reads the list, so that it can be made of one
+ * array of nodes and one arena of lines, where curl_slist_append would copy every line. */
 static enum cr_status build_headers(struct cr_http *http, const struct cr_http_request *request,
-                                    struct curl_slist **list, struct cr_http_failure *failure)
+                                    struct curl_slist *list, struct cr_http_failure *failure)
 {
     bool has_content_type = false;
+    size_t starts[CR_MAX_REQUEST_HEADERS + 1];
+    cr_buffer_clear(&http->lines);
+    if (request->header_count > CR_MAX_REQUEST_HEADERS) {
+        return refuse(failure, "InvalidHeader", "the request has more than 64 headers");
+    }
     for (size_t i = 0; i < request->header_count; i++) {
         const struct cr_pair *header = &request->headers[i];
         if (header->name.length == 0 || has_line_break(header->name) ||
@@ -175,31 +185,24 @@ static enum cr_status build_headers(struct cr_http *http, const struct cr_http_r
             return refuse(failure, "InvalidHeader",
                           "a header name or value holds a line break, a NUL or a colon");
         }
-        if (cr_text_compare_lower(header->name, cr_slice_of("content-type")) == 0) {
-            has_content_type = true;
-        }
-        if (!append_header(http, list, header->name, header->value)) {
-            return refuse(failure, "OutOfMemory", "no memory, or headers above 64 KiB");
-        }
+        has_content_type = has_content_type ||
+                           cr_text_compare_lower(header->name, cr_slice_of("content-type")) == 0;
+        starts[i] = http->lines.length;
+        append_line(&http->lines, header);
     }
+    starts[request->header_count] = http->lines.length;
     /* For POST libcurl would invent a content type that was not signed. */
-    if (!has_content_type) {
-        struct curl_slist *grown = curl_slist_append(*list, "Content-Type:");
-        if (grown == NULL) {
-            return refuse(failure, "OutOfMemory", "out of memory");
-        }
-        *list = grown;
+    cr_buffer_append_text(&http->lines, "Content-Type:");
+    cr_buffer_append_char(&http->lines, '\0');
+    if (http->lines.status != CR_OK) {
+        return refuse(failure, "OutOfMemory", "no memory, or headers above 64 KiB");
+    }
+    size_t count = request->header_count + (has_content_type ? 0 : 1);
+    for (size_t i = 0; i < count; i++) {
+        list[i].data = http->lines.data + starts[i];
+        list[i].next = i + 1 < count ? &list[i + 1] : NULL;
     }
     return CR_OK;
-}
-
-/* The list holds the authorization and perhaps a session token. */
-static void free_headers(struct curl_slist *list)
-{
-    for (struct curl_slist *item = list; item != NULL; item = item->next) {
-        cr_crypto_wipe(item->data, strlen(item->data));
-    }
-    curl_slist_free_all(list);
 }
 
 static long milliseconds(double seconds)
@@ -267,9 +270,6 @@ static bool set_trust(struct cr_http *http, const struct cr_http_request *reques
     return ok;
 }
 
-/* A peer that closes while we write must not raise SIGPIPE in the host program. libcurl leaves
- * that to us (NOSIGNAL), and a handler or SIG_IGN would be the process's, so the signal is blocked
- * for this thread and, when it came, taken back. */
 struct sigpipe_guard {
     sigset_t pipe, previous;
     bool was_pending;
@@ -378,36 +378,67 @@ static void read_response(struct cr_http *http, struct cr_http_response *respons
     response->total = seconds_of(easy, CURLINFO_TOTAL_TIME_T);
 }
 
+/* As curl_easy_perform, without the poll that it begins with: a request on a kept connection goes
+ * out at once. */
+static CURLcode perform(struct cr_http *http)
+{
+    int running = 1, left = 0;
+    CURLcode code = CURLE_FAILED_INIT;
+    if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    CURLMcode status = curl_multi_perform(http->multi, &running);
+    while (status == CURLM_OK && running > 0) {
+        status = curl_multi_poll(http->multi, NULL, 0, 1000, NULL);
+        if (status == CURLM_OK) {
+            status = curl_multi_perform(http->multi, &running);
+        }
+    }
+    const CURLMsg *message = curl_multi_info_read(http->multi, &left);
+    if (message != NULL && message->msg == CURLMSG_DONE) {
+        code = message->data.result;
+    } else if (status == CURLM_OUT_OF_MEMORY) {
+        code = CURLE_OUT_OF_MEMORY;
+    }
+    curl_multi_remove_handle(http->multi, http->easy);
+    return code;
+}
+
+static CURLcode perform_guarded(struct cr_http *http)
+{
+    struct sigpipe_guard guard;
+    sigpipe_block(&guard);
+    CURLcode code = perform(http);
+    sigpipe_restore(&guard);
+    return code;
+}
+
 enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
                                 struct cr_http_response *response, struct cr_http_failure *failure)
 {
-    struct curl_slist *headers = NULL;
-    struct sigpipe_guard guard;
+    struct curl_slist headers[CR_MAX_REQUEST_HEADERS + 1];
     cr_buffer_clear(&http->headers);
     cr_buffer_clear(&http->body);
     http->body.maximum = request->max_body;
     http->header_count = 0;
     http->error[0] = '\0';
 
-    enum cr_status status = build_headers(http, request, &headers, failure);
+    enum cr_status status = build_headers(http, request, headers, failure);
     if (status == CR_OK && (!set_trust(http, request) || !set_options(http, request, headers))) {
         status = refuse(failure, "OutOfMemory", "libcurl did not take the options of the request");
     }
     if (status == CR_OK) {
-        sigpipe_block(&guard);
-        CURLcode code = curl_easy_perform(http->easy);
-        sigpipe_restore(&guard);
+        CURLcode code = http->may_raise_sigpipe ? perform_guarded(http) : perform(http);
         if (code == CURLE_OK) {
             read_response(http, response);
         } else {
             status = describe_failure(http, code, failure);
         }
     }
-    /* The handle outlives the list and the body. */
+    /* The handle outlives the headers and the body. */
     curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, NULL);
-    free_headers(headers);
-    cr_buffer_clear(&http->line);
+    cr_buffer_clear(&http->lines);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /*
- * One HTTP exchange at a time on a libcurl easy handle that is kept and reused.
+ * One HTTP exchange at a time on a libcurl handle that is kept and reused.
  *
  * Reuse keeps the connection alive between exchanges, and with it TLS sessions and DNS answers.
  * What the handle does is fixed here, for every exchange: TLS 1.2 or newer with peer and host
@@ -21,6 +21,7 @@
 #pragma GCC visibility push(hidden)
 
 enum {
+    CR_MAX_REQUEST_HEADERS = 64,
     CR_MAX_RESPONSE_HEADER_BYTES = 64 * 1024,
     CR_MAX_RESPONSE_HEADERS = 200,
     CR_FAILURE_TEXT_SIZE = 320

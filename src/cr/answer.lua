@@ -22,9 +22,13 @@ local function decoder()
   return cjson.decode
 end
 
---- The value of a response header, whatever the case a transport gives names in.
+--- The value of a response header, whatever the case a transport gives names in. A transport may
+-- give the raw block instead of the table: few answers have their headers looked at.
 function answer.header(response, name)
   local headers = response.headers
+  if headers == nil and type(response.header_block) == "string" then
+    headers = core.headers(response.header_block)
+  end
   if type(headers) ~= "table" then
     return nil
   end

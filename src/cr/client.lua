@@ -92,7 +92,8 @@ end
 
 local function is_response(response)
   return type(response) == "table" and type(response.status) == "number" and
-    response.status % 1 == 0 and type(response.body) == "string"
+    response.status % 1 == 0 and type(response.body) == "string" and
+    (response.info == nil or type(response.info) == "table")
 end
 
 --- One attempt: credential, signature, exchange, judgement.
@@ -130,21 +131,16 @@ local function try(attempt)
 end
 
 local function info_of(result, response, attempts)
-  return {
-    http_status = response.status,
-    request_id = result.RequestId or answer.header(response, "x-acs-request-id"),
-    attempts = attempts,
-    dns = response.dns,
-    connect = response.connect,
-    tls = response.tls,
-    first_byte = response.first_byte,
-    total = response.total,
-    connection_reused = response.connection_reused,
-  }
+  local info = response.info or {}
+  info.http_status = response.status
+  info.request_id = result.RequestId or answer.header(response, "x-acs-request-id")
+  info.attempts = attempts
+  return info
 end
 
 --- Tells the hook about an attempt. It gets no header, no body and no parameter.
 local function report(attempt, err, response, pause)
+  local info = response and response.info or {}
   attempt.settings.on_attempt {
     operation = attempt.operation.name,
     attempt = attempt.number,
@@ -154,12 +150,12 @@ local function report(attempt, err, response, pause)
     code = err and err.code,
     request_id = err and err.request_id or
       (response and answer.header(response, "x-acs-request-id")),
-    dns = response and response.dns,
-    connect = response and response.connect,
-    tls = response and response.tls,
-    first_byte = response and response.first_byte,
-    total = response and response.total,
-    connection_reused = response and response.connection_reused,
+    dns = info.dns,
+    connect = info.connect,
+    tls = info.tls,
+    first_byte = info.first_byte,
+    total = info.total,
+    connection_reused = info.connection_reused,
     pause = pause,
   }
 end

@@ -60,8 +60,8 @@ function is.date(value)
 end
 
 local EXPECTED = {
-  string = "a string that is not empty", integer = "a whole number from 0", boolean = "true or false",
-  date = "a date like 2026-01-31T00:00:00Z",
+  string = "a string that is not empty", integer = "a whole number from 0",
+  boolean = "true or false", date = "a date like 2026-01-31T00:00:00Z",
 }
 
 local function describe(value)

@@ -4,9 +4,10 @@
 --
 -- - `exchange(request)` sends {method, url, headers (values by name), body, timeout and
 --   connect_timeout (seconds), max_response_bytes, ca_file, ca_path, proxy} and returns {status,
---   headers (values by name in lower case), body, and where known dns, connect, tls, first_byte,
---   total (seconds since the start), connection_reused}, or nil and {code, message, sent}; `sent`
---   is false when no byte of the request can have reached the server.
+--   headers (values by name) or header_block (the raw text), body, info}, or nil and {code,
+--   message, sent}; `sent` is false when no byte of the request can have reached the server.
+--   `info` may be absent; else it is a new table, which becomes the info of the call: dns, connect,
+--   tls, first_byte, total (seconds since the start), connection_reused.
 -- - `sleep(seconds)`
 -- - `now()`, seconds since the epoch
 
