@@ -234,7 +234,7 @@ bool lcr_check_array(lua_State *L, const struct lcr_path *path, int table, size_
     if (largest > (lua_Number)count) {
         char got[80];
         struct lcr_path item = lcr_path_item(path, find_hole(L, table, largest));
-        snprintf(got, sizeof got, "nothing (a hole: the last key is %.0f)", (double)largest);
+        snprintf(got, sizeof got, "nothing (a hole: the last key is %.17g)", (double)largest);
         return lcr_reject_text(L, &item, "a value", got);
     }
     *length = count;

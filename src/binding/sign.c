@@ -175,8 +175,10 @@ static struct cr_slice string_field(lua_State *L, const char *name, const char *
         return cr_slice_of(fallback);
     }
     if (lua_type(L, -1) != LUA_TSTRING) {
-        lcr_push_description(L, -1);
-        luaL_error(L, "sign: field %s must be a string, got %s", name, lua_tostring(L, -1));
+        /* the type alone: the value may be a secret */
+        luaL_error(L, "sign: field %s must be a string, got %s%s", name,
+                   lua_isnil(L, -1) ? "" : "a ",
+                   lua_isnil(L, -1) ? "nothing" : luaL_typename(L, -1));
     }
     return lcr_to_slice(L, -1);
 }
@@ -186,9 +188,8 @@ static int table_field(lua_State *L, const char *name)
 {
     lua_getfield(L, 1, name);
     if (!lua_isnil(L, -1) && !lua_istable(L, -1)) {
-        lcr_push_description(L, -1);
-        luaL_error(L, "sign: field %s must be a table of strings, got %s", name,
-                   lua_tostring(L, -1));
+        luaL_error(L, "sign: field %s must be a table of strings, got a %s", name,
+                   luaL_typename(L, -1));
     }
     return lua_gettop(L);
 }

@@ -166,38 +166,56 @@ static void append_line(struct cr_buffer *arena, const struct cr_pair *header)
     cr_buffer_append_char(arena, '\0');
 }
 
+/* A line that keeps libcurl from sending a header of its own: for POST it would invent a content
+ * type, which would not be signed, and for large bodies wait for a 100. */
+static const char *const own_headers[] = {"Accept:", "Content-Type:", "Expect:"};
+enum { OWN_HEADERS = 3, MAX_LINES = CR_MAX_REQUEST_HEADERS + OWN_HEADERS };
+
+static bool is_sendable(const struct cr_pair *header)
+{
+    return header->name.length > 0 && !has_line_break(header->name) &&
+           memchr(header->name.data, ':', header->name.length) == NULL &&
+           !has_line_break(header->value);
+}
+
+static bool is_given(const struct cr_http_request *request, const char *line)
+{
+    struct cr_slice name = {line, strlen(line) - 1}; /* without its colon */
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (cr_text_compare_lower(request->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Fills `list` for CURLOPT_HTTPHEADER. libcurl only reads the list, so that it can be made of one
  * array of nodes and one arena of lines, where curl_slist_append would copy every line. */
 static enum cr_status build_headers(struct cr_http *http, const struct cr_http_request *request,
                                     struct curl_slist *list, struct cr_http_failure *failure)
 {
-    bool has_content_type = false;
-    size_t starts[CR_MAX_REQUEST_HEADERS + 1];
+    size_t starts[MAX_LINES], count = 0;
     cr_buffer_clear(&http->lines);
     if (request->header_count > CR_MAX_REQUEST_HEADERS) {
         return refuse(failure, "InvalidHeader", "the request has more than 64 headers");
     }
     for (size_t i = 0; i < request->header_count; i++) {
-        const struct cr_pair *header = &request->headers[i];
-        if (header->name.length == 0 || has_line_break(header->name) ||
-            memchr(header->name.data, ':', header->name.length) != NULL ||
-            has_line_break(header->value)) {
+        if (!is_sendable(&request->headers[i])) {
             return refuse(failure, "InvalidHeader",
                           "a header name or value holds a line break, a NUL or a colon");
         }
-        has_content_type = has_content_type ||
-                           cr_text_compare_lower(header->name, cr_slice_of("content-type")) == 0;
-        starts[i] = http->lines.length;
-        append_line(&http->lines, header);
+        starts[count++] = http->lines.length;
+        append_line(&http->lines, &request->headers[i]);
     }
-    starts[request->header_count] = http->lines.length;
-    /* For POST libcurl would invent a content type that was not signed. */
-    cr_buffer_append_text(&http->lines, "Content-Type:");
-    cr_buffer_append_char(&http->lines, '\0');
+    for (size_t i = 0; i < OWN_HEADERS; i++) {
+        if (!is_given(request, own_headers[i])) {
+            starts[count++] = http->lines.length;
+            cr_buffer_append(&http->lines, own_headers[i], strlen(own_headers[i]) + 1);
+        }
+    }
     if (http->lines.status != CR_OK) {
         return refuse(failure, "OutOfMemory", "no memory, or headers above 64 KiB");
     }
-    size_t count = request->header_count + (has_content_type ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
         list[i].data = http->lines.data + starts[i];
         list[i].next = i + 1 < count ? &list[i + 1] : NULL;
@@ -416,13 +434,17 @@ static CURLcode perform_guarded(struct cr_http *http)
 enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
                                 struct cr_http_response *response, struct cr_http_failure *failure)
 {
-    struct curl_slist headers[CR_MAX_REQUEST_HEADERS + 1];
+    struct curl_slist headers[MAX_LINES];
     cr_buffer_clear(&http->headers);
     cr_buffer_clear(&http->body);
     http->body.maximum = request->max_body;
     http->header_count = 0;
     http->error[0] = '\0';
 
+    if (strspn(request->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(request->method) ||
+        request->method[0] == '\0') {
+        return refuse(failure, "InvalidMethod", "the method is not made of upper-case letters");
+    }
     enum cr_status status = build_headers(http, request, headers, failure);
     if (status == CR_OK && (!set_trust(http, request) || !set_options(http, request, headers))) {
         status = refuse(failure, "OutOfMemory", "libcurl did not take the options of the request");

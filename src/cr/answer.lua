@@ -68,11 +68,11 @@ local function text(value)
   end
 end
 
---- The fields of an error by their lower-case names.
+--- The fields of an error by their lower-case names; the documented spelling wins.
 local function lower_names(object)
   local fields = {}
   for name, value in pairs(object) do
-    if type(name) == "string" then
+    if type(name) == "string" and (fields[name:lower()] == nil or name:find("^%u")) then
       fields[name:lower()] = value
     end
   end
@@ -107,8 +107,8 @@ end
 
 --- The body as a table, or nil and an error.
 local function read(response)
-  local body = response.body
-  local first = body:match("^%s*(.)") or body:match("^\239\187\191%s*(.)")
+  local body = response.body:gsub("^\239\187\191", "") -- a byte order mark
+  local first = body:match("^%s*(%S)")
   if not first then
     return nil, unreadable("EmptyBody", "has no body", response)
   end

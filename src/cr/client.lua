@@ -63,6 +63,20 @@ local function mask(text, credential)
   return text
 end
 
+--- The same for all texts of a table. Returns a new one.
+local function mask_all(value, credential)
+  if type(value) == "string" then
+    return mask(value, credential)
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local masked = {}
+  for name, field in pairs(value) do
+    masked[mask_all(name, credential)] = mask_all(field, credential)
+  end
+  return masked
+end
+
 --- A failure of any transport as code, message, sent.
 local function read_failure(failure)
   if type(failure) == "table" then
@@ -85,7 +99,9 @@ end
 local function complete_service_error(err, attempt, sent, response)
   err.operation = attempt.operation.name
   err.hint = hint.for_service(err, attempt, sent, response)
-  err.message = mask(err.message, attempt.credential)
+  for _, name in ipairs { "code", "message", "recommend", "access_denied", "request_id", "hint" } do
+    err[name] = mask_all(err[name], attempt.credential)
+  end
   err.retryable = retry.after_answer(attempt.operation, err)
   return err
 end
@@ -304,8 +320,11 @@ end
 -- Methods of operations are made when they are first used, once for all clients.
 setmetatable(Client, {
   __index = function(methods, name)
-    methods[name] = client.method(name)
-    return rawget(methods, name)
+    local method = client.method(name)
+    if method then
+      methods[name] = method
+    end
+    return method
   end,
 })
 
@@ -314,7 +333,8 @@ local metatable = {
   __name = "cr.client",
   __tostring = function(self)
     local settings = self.settings
-    return ("cr.client (%s)"):format(settings.endpoint or settings.region or "environment")
+    local where = settings.endpoint or settings.region or "environment"
+    return ("cr.client (%s)"):format((where:gsub("^.*@", ""))) -- no password put there by mistake
   end,
 }
 

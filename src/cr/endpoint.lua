@@ -30,6 +30,9 @@ end
 -- @return {origin = "https://host:port", host = "host:port" as the Host header has it}
 -- @return nil, error
 function endpoint.parse(text, allow_plaintext)
+  if text:find("@", 1, true) then -- not shown: what stands before the @ may be a password
+    return invalid("the endpoint holds a user or a password", "write only the host")
+  end
   local scheme, rest = text:match("^(%a[%w+.-]*)://(.*)$")
   scheme, rest = (scheme or "https"):lower(), (rest or text):gsub("/$", "")
   if not DEFAULT_PORT[scheme] then

@@ -39,6 +39,9 @@ cr.new = client.new
 --   `string_to_sign`; for V1 `signature`, `string_to_sign`
 -- @raise on missing or wrong fields
 function cr.sign(request)
+  if type(request) ~= "table" then
+    error(("sign: the request must be a table, got a %s"):format(type(request)), 2)
+  end
   local ok, result = pcall(core.sign, request)
   if not ok then
     error(result, 2)

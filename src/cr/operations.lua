@@ -64,7 +64,7 @@ function operations.descriptors()
   end
   return setmetatable(descriptors, {
     __index = function(all, name)
-      local number = type(name) == "string" and core.find_operation(name)
+      local number = type(name) == "string" and core.find_operation(name) or nil
       return number and rawget(all, (core.operation_names(number)))
     end,
   })

@@ -33,6 +33,7 @@ http {
   lua_shared_dict cr_once 64k;
   init_worker_by_lua_block { require("cr.emulator.server").start() }
 
+  lingering_timeout 1s;
   keepalive_timeout 300s;
   keepalive_requests 1000000000;
   client_header_buffer_size 16k;
@@ -60,8 +61,9 @@ http {
     }
 
     error_page 400 403 404 405 408 411 412 413 414 416 421 429 494 495 496 497
-               500 501 502 503 504 505 @refused;
-    location @refused {
+               500 501 502 503 504 505 /_refused;
+    location = /_refused {
+      internal;
       content_by_lua_block { require("cr.emulator.server").refused() }
     }
   }
