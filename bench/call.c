@@ -8,7 +8,7 @@
  * gzip, uses no signals and has time limits. What it leaves out is what the ratio is to show:
  * signing, response headers, decoding the answer, results as tables.
  *
- *     call METHOD URL HEADER…
+ *     call CA_FILE METHOD URL HEADER…      CA_FILE is "" for http
  */
 #include "rounds.h"
 
@@ -55,11 +55,14 @@ static bool run(void *state, long count)
     return true;
 }
 
-static bool set_up(struct call *call, const char *method, const char *url,
-                   struct curl_slist *headers)
+static bool set_up(struct call *call, char **arguments, struct curl_slist *headers)
 {
+    const char *ca_file = arguments[0], *method = arguments[1], *url = arguments[2];
     CURL *easy = call->easy;
     bool ok = curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+    if (*ca_file != '\0') {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
+    }
     if (strcmp(method, "POST") == 0) {
         ok = ok && curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
         ok = ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "") == CURLE_OK;
@@ -81,14 +84,14 @@ int main(int argc, char **argv)
     struct call call = {NULL, NULL, 0, 0};
     struct curl_slist *headers = NULL;
     int status = 1;
-    if (argc < 3 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (argc < 4 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return 1;
     }
-    for (int i = 3; i < argc; i++) {
+    for (int i = 4; i < argc; i++) {
         headers = curl_slist_append(headers, argv[i]);
     }
     call.easy = curl_easy_init();
-    if (call.easy != NULL && set_up(&call, argv[1], argv[2], headers)) {
+    if (call.easy != NULL && set_up(&call, argv + 1, headers)) {
         status = rounds_serve(works, &call);
     }
     curl_easy_cleanup(call.easy);

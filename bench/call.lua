@@ -1,15 +1,15 @@
 --- Subject of "call": client:get_repo_tag as a user writes it, on a kept-alive connection, with a
 -- static access key and signature V3.
 --
---     call.lua ENDPOINT             serves rounds
+--     call.lua ENDPOINT [CA_FILE]   serves rounds
 --     call.lua ENDPOINT --request   prints the request it would send: method, URL, headers
 
 local cr = require "cr"
 local sample = require "bench.sample"
 
-local endpoint, mode = arg[1], arg[2]
+local endpoint, ca_file = arg[1], arg[2]
 
-if mode == "--request" then
+if ca_file == "--request" then
   local request = sample.request(endpoint)
   print(request.method)
   print(request.url)
@@ -19,7 +19,9 @@ if mode == "--request" then
   return
 end
 
-local client = cr.new { endpoint = endpoint, credentials = sample.credentials }
+local client = cr.new {
+  endpoint = endpoint, credentials = sample.credentials, ca_file = ca_file ~= "" and ca_file or nil,
+}
 
 require "bench.rounds" {
   call = function(count)

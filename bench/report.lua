@@ -1,13 +1,15 @@
 --- Lets baselines and subjects take turns and prints the table. Started by bench/run, which sets
 -- the environment: BENCH_LUA the interpreter, BENCH_BIN the folder of the C programs, BENCH_DIR a
--- temporary folder, BENCH_ENDPOINT the server.
+-- temporary folder with the server's certificate, BENCH_HTTP and BENCH_HTTPS the server's
+-- addresses, BENCH_SERVER its process id.
 --
 -- Everything is a ratio of medians of rounds that alternate, so that whatever else the machine
 -- does meets both sides alike. The "pairs" in the notes are the median of the ratios of single
 -- rounds: where it is far from the ratio of the medians, the machine was too busy to measure.
 
 local LUA, BIN = os.getenv "BENCH_LUA", os.getenv "BENCH_BIN"
-local DIR, ENDPOINT = os.getenv "BENCH_DIR", os.getenv "BENCH_ENDPOINT"
+local DIR, SERVER = os.getenv "BENCH_DIR", os.getenv "BENCH_SERVER"
+local HTTP, HTTPS = os.getenv "BENCH_HTTP", os.getenv "BENCH_HTTPS"
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
@@ -20,6 +22,18 @@ local function lines_of(command)
   end
   assert(pipe:close(), command .. " failed")
   return lines
+end
+
+--- Numbers of the cores this may run on; none when they cannot be chosen (no taskset).
+local function cores()
+  local found = {}
+  local list = lines_of("taskset -cp $$ 2>/dev/null || true")[1] or ""
+  for first, last in list:gsub("^.*:", ""):gmatch("(%d+)-?(%d*)") do
+    for core = tonumber(first), tonumber(last) or tonumber(first) do
+      found[#found + 1] = core
+    end
+  end
+  return found
 end
 
 local function median(values)
@@ -52,9 +66,9 @@ local function microseconds(nanoseconds)
   return ("%.2f us"):format(nanoseconds / 1000)
 end
 
---- A process that serves rounds (rounds.h), fed through a named pipe.
 local started = 0
 
+--- A process that serves rounds (rounds.h), fed through a named pipe.
 local function start(command)
   started = started + 1
   local path = ("%s/%d.fifo"):format(DIR, started)
@@ -113,19 +127,41 @@ end
 
 local benches = {}
 
-function benches.call()
-  local request = lines_of(("%s call.lua %s --request"):format(LUA, ENDPOINT))
+--- One row of "call": both contestants on the core `client`, the server on the core `server`, or
+-- all where the scheduler wants them. They take turns with the server, so that a scheduler that
+-- puts a contestant on the server's core in one round and on the other core in the next changes
+-- its time by more than the whole difference: that is why they are pinned where this is possible.
+local function compare_calls(name, endpoint, client, server)
+  local ca_file = endpoint == HTTPS and quote(DIR .. "/certificate.pem") or "''"
+  local request = lines_of(("%s call.lua %s --request"):format(LUA, endpoint))
   for i, part in ipairs(request) do
     request[i] = quote(part)
   end
-  local bare = start(("%s/call %s"):format(quote(BIN), table.concat(request, " ")))
-  local client = start(("%s call.lua %s"):format(LUA, ENDPOINT))
-  local results = take_turns(31, { { bare, "call", 2000 }, { client, "call", 2000 } })
-  client.stop()
+  if server then
+    assert(os.execute(("taskset -cp %d %s >/dev/null"):format(server, SERVER)))
+  end
+  local pin = client and ("taskset -c %d "):format(client) or ""
+  local bare = start(("%s%s/call %s %s"):format(pin, quote(BIN), ca_file,
+    table.concat(request, " ")))
+  local subject = start(("%s%s call.lua %s %s"):format(pin, LUA, endpoint, ca_file))
+  local results = take_turns(81, { { bare, "call", 500 }, { subject, "call", 500 } })
+  subject.stop()
   bare.stop()
-  compare("call, wall", results[1].wall, results[2].wall, "1.05", "31 rounds of 2000 calls")
-  compare("call, CPU of the client", results[1].cpu, results[2].cpu, "",
-    "nginx's part is not in it")
+  compare(name, results[1].wall, results[2].wall, "1.05", ("CPU of the client %s and %s"):format(
+    microseconds(median(results[1].cpu)), microseconds(median(results[2].cpu))))
+end
+
+function benches.call()
+  local all = cores()
+  if #all < 2 then
+    compare_calls("call, http, not pinned", HTTP)
+    compare_calls("call, https, not pinned", HTTPS)
+    return
+  end
+  compare_calls("call, http, server on another core", HTTP, all[2], all[1])
+  compare_calls("call, https, server on another core", HTTPS, all[2], all[1])
+  compare_calls("call, http, server on the same core", HTTP, all[1], all[1])
+  compare_calls("call, https, server on the same core", HTTPS, all[1], all[1])
 end
 
 local PARTS = {
@@ -190,7 +226,7 @@ function benches.load()
 end
 
 function benches.memory()
-  local lines = lines_of(("%s memory.lua %s 1000 200000"):format(LUA, ENDPOINT))
+  local lines = lines_of(("%s memory.lua %s 1000 200000"):format(LUA, HTTP))
   local early, late = lines[1]:match("%s(%d+)$"), lines[2]:match("%s(%d+)$")
   row("memory", early .. " KiB", late .. " KiB", ("%.3f"):format(late / early), "flat",
     ("resident after 1000 and after 200000 calls: %+d KiB"):format(late - early))

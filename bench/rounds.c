@@ -1,7 +1,6 @@
 #include "rounds.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -89,8 +89,7 @@ static bool set_up(struct sign *sign)
 
 int main(int argc, char **argv)
 {
-    static const struct work works[] = {
-        {"hashes", run_hashes}, {"least", run_least}, {NULL, NULL}};
+    static const struct work works[] = {{"hashes", run_hashes}, {"least", run_least}, {NULL, NULL}};
     static struct sign sign;
     int status = 1;
     if (argc != 3) {
