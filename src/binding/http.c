@@ -1,8 +1,8 @@
 /*
- * A libcurl handle for Lua: `cr.core.http()` makes one, its method `exchange` is the blocking
- * heart of the curl transport.
+ * A libcurl handle for Lua: `cr.core.http()` makes one, its methods `exchange` and `send` are the
+ * blocking heart of the curl transport.
  */
-#include "lcr.h"
+#include "request.h"
 
 #include "../core/http.h"
 #include "../core/text.h"
@@ -49,10 +49,10 @@ static int http_new(lua_State *L)
     return 1;
 }
 
-/* Field of the request at 2: the value stays on the stack. NULL when absent. */
-static const char *text_field(lua_State *L, const char *name)
+/* Field of the table at `index`: the value stays on the stack. NULL when absent. [-0, +1] */
+static const char *text_field(lua_State *L, int index, const char *name)
 {
-    lua_getfield(L, 2, name);
+    lua_getfield(L, index, name);
     if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) {
         luaL_error(L, "exchange: field %s must be a string, got a %s", name, luaL_typename(L, -1));
     }
@@ -64,9 +64,9 @@ static const char *text_field(lua_State *L, const char *name)
     return text;
 }
 
-static double number_field(lua_State *L, const char *name, double fallback)
+static double number_field(lua_State *L, int index, const char *name, double fallback)
 {
-    lua_getfield(L, 2, name);
+    lua_getfield(L, index, name);
     double value = fallback;
     if (!lua_isnil(L, -1)) {
         if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) > 0)) {
@@ -178,36 +178,31 @@ static int push_failure(lua_State *L, const struct cr_http_failure *failure)
     return 2;
 }
 
-/* exchange(request) → response  or nil, {code=, message=, sent=} */
-static int http_exchange(lua_State *L)
+/* The options of the table at `index`; their strings stay on the stack. [-0, +3] */
+static void read_options(lua_State *L, int index, struct cr_http_request *request)
+{
+    double maximum = number_field(L, index, "max_response_bytes", 16 * 1024 * 1024);
+    request->max_body = maximum < (double)MAX_BODY ? (size_t)maximum : (size_t)MAX_BODY;
+    request->connect_timeout = number_field(L, index, "connect_timeout", 5);
+    request->ca_file = text_field(L, index, "ca_file");
+    request->ca_path = text_field(L, index, "ca_path");
+    request->proxy = text_field(L, index, "proxy");
+}
+
+/* The handle at 1, ready for an exchange. */
+static struct http *check_handle(lua_State *L)
 {
     struct http *http = luaL_checkudata(L, 1, HTTP);
-    struct cr_pair headers[CR_MAX_REQUEST_HEADERS];
-    struct cr_http_request request = {0};
-    struct cr_http_response response = {0};
-    struct cr_http_failure failure = {0};
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_settop(L, 2);
     luaL_argcheck(L, http->handle != NULL, 1, "the handle is closed");
     luaL_argcheck(L, !http->busy, 1, "the handle is in use");
-    request.method = text_field(L, "method");
-    request.url = text_field(L, "url");
-    request.ca_file = text_field(L, "ca_file");
-    request.ca_path = text_field(L, "ca_path");
-    request.proxy = text_field(L, "proxy");
-    lua_getfield(L, 2, "body");
-    if (!lua_isnil(L, -1)) {
-        request.body = lcr_check_slice(L, -1);
-    }
-    luaL_argcheck(L, request.method != NULL && request.url != NULL, 2,
-                  "fields method and url expected");
-    request.timeout = number_field(L, "timeout", 10);
-    request.connect_timeout = number_field(L, "connect_timeout", 5);
-    double maximum = number_field(L, "max_response_bytes", 16 * 1024 * 1024);
-    request.max_body = maximum < (double)MAX_BODY ? (size_t)maximum : (size_t)MAX_BODY;
-    request.header_count = read_headers(L, headers);
-    request.headers = headers;
-    if (cr_http_exchange(http->handle, &request, &response, &failure) != CR_OK) {
+    return http;
+}
+
+static int exchange(lua_State *L, struct http *http, const struct cr_http_request *request)
+{
+    struct cr_http_response response = {0};
+    struct cr_http_failure failure = {0};
+    if (cr_http_exchange(http->handle, request, &response, &failure) != CR_OK) {
         return push_failure(L, &failure);
     }
     http->busy = true;
@@ -216,11 +211,52 @@ static int http_exchange(lua_State *L)
     return pushed;
 }
 
+/* exchange(request table) → response  or nil, {code=, message=, sent=} */
+static int http_exchange(lua_State *L)
+{
+    struct http *http = check_handle(L);
+    struct cr_pair headers[CR_MAX_REQUEST_HEADERS];
+    struct cr_http_request request = {0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    request.method = text_field(L, 2, "method");
+    request.url = text_field(L, 2, "url");
+    luaL_argcheck(L, request.method != NULL && request.url != NULL, 2,
+                  "fields method and url expected");
+    lua_getfield(L, 2, "body");
+    if (!lua_isnil(L, -1)) {
+        request.body = lcr_check_slice(L, -1);
+    }
+    request.timeout = number_field(L, 2, "timeout", 10);
+    read_options(L, 2, &request);
+    request.header_count = read_headers(L, headers);
+    request.headers = headers;
+    return exchange(L, http, &request);
+}
+
+/* send(signed request, settings, timeout) → as exchange, without a table in between */
+static int http_send(lua_State *L)
+{
+    struct http *http = check_handle(L);
+    const struct cr_request *built = lcr_check_signed_request(L, 2);
+    struct cr_http_request request = {0};
+    luaL_checktype(L, 3, LUA_TTABLE);
+    request.timeout = luaL_checknumber(L, 4);
+    lua_settop(L, 4);
+    request.method = cr_request_slice(built, built->method).data;
+    request.url = built->url.data;
+    request.headers = built->headers;
+    request.header_count = built->header_count;
+    read_options(L, 3, &request);
+    return exchange(L, http, &request);
+}
+
 void lcr_open_http(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"close", http_close},
         {"exchange", http_exchange},
+        {"send", http_send},
         {NULL, NULL},
     };
     lcr_new_metatable(L, HTTP, methods, http_gc);

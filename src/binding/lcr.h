@@ -10,6 +10,7 @@
 
 #include "compat.h"
 
+#include "../core/crypto.h"
 #include "../core/slice.h"
 
 #include <lauxlib.h>
@@ -22,8 +23,13 @@ void lcr_open_http(lua_State *L);
 void lcr_open_json(lua_State *L);
 void lcr_open_operations(lua_State *L);
 void lcr_open_parameters(lua_State *L);
+void lcr_open_request(lua_State *L);
 void lcr_open_sign(lua_State *L);
 void lcr_open_system(lua_State *L);
+
+/* What this Lua state computes digests with: made at the first call, freed with the state. NULL
+ * with `err` filled when OpenSSL refuses. Raises when out of memory. [-0, +0] */
+struct cr_crypto *lcr_get_crypto(lua_State *L, struct cr_error *err);
 
 /* Makes a metatable with these methods, __index to itself, the collector hook `gc` (also as
  * __close) and leaves nothing on the stack. */

@@ -73,6 +73,7 @@ int luaopen_cr_core(lua_State *L)
     lcr_open_json(L);
     lcr_open_operations(L);
     lcr_open_parameters(L);
+    lcr_open_request(L);
     lcr_open_sign(L);
     lcr_open_system(L);
     lua_pushlightuserdata(L, NULL); /* the same value as cjson.null and ngx.null */

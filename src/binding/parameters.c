@@ -1,5 +1,5 @@
 /*
- * From a Lua table of parameters to the flat table of strings that is signed and sent.
+ * From a Lua table of parameters to the flat names and values that are signed and sent.
  *
  * Each value is held against the declared type of its parameter; the first that does not fit is
  * reported with its path ("Tag.2.Key"), what was expected and what was found. Reading is raw: no
@@ -283,29 +283,35 @@ bool lcr_is_array(lua_State *L, int table)
 /* What the values of a call are flattened into. */
 struct flatten {
     lua_State *L;
-    int query; /* stack index of the flat table */
+    struct cr_request *request;
     bool free; /* names are not declared, so that two values could meet under one */
-    size_t count;
 };
 
-/* Puts the string on top into the flat table under the path. [-1, +0], on failure [+3] and more */
+static bool is_taken(const struct cr_request *request, struct cr_slice name)
+{
+    for (size_t i = 0; i < cr_request_parameter_count(request); i++) {
+        struct cr_slice other = cr_request_parameter(request, i).name;
+        if (other.length == name.length && memcmp(other.data, name.data, name.length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds the string on top under the path. [-1, +0], on failure [-1, +3] */
 static bool put(struct flatten *f, const struct lcr_path *path)
 {
-    if (path->is_cut || ++f->count > LCR_MAX_VALUES) {
+    struct cr_slice name = {path->text, path->length};
+    if (path->is_cut || cr_request_parameter_count(f->request) == LCR_MAX_VALUES) {
         lua_pop(f->L, 1);
         return lcr_reject_text(f->L, path, "at most 1024 values with short names", "more");
     }
-    push_path(f->L, path);
-    if (f->free) {
-        lua_pushvalue(f->L, -1);
-        lua_rawget(f->L, f->query);
-        if (!lua_isnil(f->L, -1)) {
-            return lcr_reject_text(f->L, path, "given once", "a second value of that name");
-        }
+    if (f->free && is_taken(f->request, name)) {
         lua_pop(f->L, 1);
+        return lcr_reject_text(f->L, path, "given once", "a second value of that name");
     }
-    lua_insert(f->L, -2);
-    lua_rawset(f->L, f->query);
+    cr_request_add(f->request, name, lcr_to_slice(f->L, -1));
+    lua_pop(f->L, 1);
     return true;
 }
 
@@ -397,11 +403,11 @@ static bool flatten_source(struct flatten *f, const struct cr_operation *operati
         }
         uint64_t bit = schema != NULL ? UINT64_C(1) << (schema - operation->parameters) : 0;
         if (schema != NULL && (*seen & bit) == 0) {
-            size_t before = f->count;
+            size_t before = cr_request_parameter_count(f->request);
             if (!flatten_value(f, schema, &path, lua_gettop(L))) {
                 return false;
             }
-            if (f->count == before && schema->required) {
+            if (cr_request_parameter_count(f->request) == before && schema->required) {
                 return lcr_reject_text(L, &path, "at least one item", "an empty table");
             }
             *seen |= bit;
@@ -424,57 +430,32 @@ static bool check_required(lua_State *L, const struct cr_operation *operation, u
     return true;
 }
 
-static int push_query(lua_State *L, bool ok, int query)
+/* true, or nil and what lcr_reject pushed */
+static int push_verdict(lua_State *L, bool ok)
 {
     if (!ok) {
         lua_pushnil(L);
         lua_insert(L, -4);
         return 4;
     }
-    lua_pushvalue(L, query);
+    lua_pushboolean(L, 1);
     return 1;
 }
 
-/* flatten(number of the operation, parameters, defaults or nil)
- * → flat table of strings  or nil, path, expected, got; expected is nil for an unknown parameter
- *   and got then lists the known names */
-static int parameters_flatten(lua_State *L)
+int lcr_flatten(lua_State *L, const struct cr_operation *operation, struct cr_request *request)
 {
-    lua_Integer number = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, number >= 1 && number <= (lua_Integer)cr_operation_count, 1,
-                  "no such operation");
-    const struct cr_operation *operation = &cr_operations[number - 1];
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_settop(L, 3);
-    lua_createtable(L, 0, (int)operation->parameter_count);
-    struct flatten f = {L, lua_gettop(L), false, 0};
+    struct flatten f = {L, request, false};
     uint64_t seen = 0;
-    bool ok = flatten_source(&f, operation, 2, false, &seen) &&
-              (lua_isnil(L, 3) || flatten_source(&f, operation, 3, true, &seen)) &&
+    bool ok = flatten_source(&f, operation, 3, false, &seen) &&
+              (lua_isnil(L, 4) || flatten_source(&f, operation, 4, true, &seen)) &&
               check_required(L, operation, seen);
-    return push_query(L, ok, f.query);
+    return push_verdict(L, ok);
 }
 
-/* flatten_any(parameters): for an operation that is not in the table; any names, arrays and
- * objects in repeat style → as flatten */
-static int parameters_flatten_any(lua_State *L)
+int lcr_flatten_any(lua_State *L, struct cr_request *request)
 {
     static const struct lcr_path root = {0, 0, false, ""};
     static const struct cr_schema map = {"", CR_TYPE_MAP, CR_STYLE_REPEAT, false, false, NULL, 0};
-    luaL_checktype(L, 1, LUA_TTABLE);
-    lua_settop(L, 1);
-    lua_newtable(L);
-    struct flatten f = {L, 2, true, 0};
-    return push_query(L, flatten_object(&f, &map, &root, 1), f.query);
-}
-
-void lcr_open_parameters(lua_State *L)
-{
-    static const luaL_Reg functions[] = {
-        {"flatten", parameters_flatten},
-        {"flatten_any", parameters_flatten_any},
-        {NULL, NULL},
-    };
-    lcr_compat_set_functions(L, functions);
-    lcr_open_parameters_json(L);
+    struct flatten f = {L, request, true};
+    return push_verdict(L, flatten_object(&f, &map, &root, 3));
 }

@@ -11,6 +11,7 @@
 #include "lcr.h"
 
 #include "../core/operations.h"
+#include "../core/request.h"
 #include "../core/text.h"
 
 #pragma GCC visibility push(hidden)
@@ -68,7 +69,13 @@ bool lcr_push_scalar(lua_State *L, const struct cr_schema *schema, const struct 
 bool lcr_push_json(lua_State *L, const struct cr_schema *schema, const struct lcr_path *path,
                    int value);
 
-void lcr_open_parameters_json(lua_State *L);
+/* Adds the parameters of the table at index 3, and of the one at 4 or nil those that are not given,
+ * to the request. Pushes and returns what request:fill returns: true, or nil, path, expected, got.
+ */
+int lcr_flatten(lua_State *L, const struct cr_operation *operation, struct cr_request *request);
+
+/* The same for an operation without declared parameters: the table at index 3. */
+int lcr_flatten_any(lua_State *L, struct cr_request *request);
 
 /* The schema of values without a declared type. */
 extern const struct cr_schema lcr_any;

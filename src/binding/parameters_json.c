@@ -183,7 +183,7 @@ bool lcr_push_json(lua_State *L, const struct cr_schema *schema, const struct lc
     return true;
 }
 
-void lcr_open_parameters_json(lua_State *L)
+void lcr_open_parameters(lua_State *L)
 {
     static const luaL_Reg none[] = {{NULL, NULL}};
     lcr_new_metatable(L, BUFFER, none, buffer_gc);

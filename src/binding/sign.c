@@ -1,6 +1,6 @@
 /*
- * Signing for Lua. `sign` is the pure function behind cr.sign and returns every stage; the two
- * `authorize` functions are the client's and return only what is sent.
+ * The pure function behind cr.sign, which returns every stage of a signature, and what a Lua state
+ * computes digests with. The client signs its requests through request.c.
  */
 #include "lcr.h"
 
@@ -8,9 +8,10 @@
 
 #define SIGNER "cr.core.signer"
 
-/* Work space kept between signatures, one per function below (its first upvalue). */
+#define CRYPTO "cr.core.crypto"
+
+/* Work space kept between signatures, the first upvalue of `sign`. */
 struct signer {
-    struct cr_crypto crypto;
     struct cr_signing signing;
     bool in_use;
     struct cr_sign_request request;
@@ -22,22 +23,41 @@ static int signer_gc(lua_State *L)
 {
     struct signer *signer = luaL_checkudata(L, 1, SIGNER);
     cr_signing_clean_up(&signer->signing);
-    cr_crypto_clean_up(&signer->crypto);
     return 0;
+}
+
+static int crypto_gc(lua_State *L)
+{
+    cr_crypto_clean_up(luaL_checkudata(L, 1, CRYPTO));
+    return 0;
+}
+
+struct cr_crypto *lcr_get_crypto(lua_State *L, struct cr_error *err)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, CRYPTO "*");
+    struct cr_crypto *crypto = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (crypto == NULL) {
+        crypto = lua_newuserdata(L, sizeof *crypto);
+        memset(crypto, 0, sizeof *crypto);
+        luaL_getmetatable(L, CRYPTO);
+        lua_setmetatable(L, -2);
+        lua_setfield(L, LUA_REGISTRYINDEX, CRYPTO "*");
+    }
+    /* Anew when a finalizer of the host still signs while the state is being closed. */
+    if (crypto->sha256 == NULL && cr_crypto_init(crypto, err) != CR_OK) {
+        return NULL;
+    }
+    return crypto;
 }
 
 static struct signer *new_signer(lua_State *L)
 {
-    struct cr_error err;
     struct signer *signer = lua_newuserdata(L, sizeof *signer);
-    memset(&signer->crypto, 0, sizeof signer->crypto);
-    cr_signing_init(&signer->signing, &signer->crypto);
+    cr_signing_init(&signer->signing, NULL);
     signer->in_use = false;
     luaL_getmetatable(L, SIGNER);
     lua_setmetatable(L, -2);
-    if (cr_crypto_init(&signer->crypto, &err) != CR_OK) {
-        luaL_error(L, "%s", err.text);
-    }
     return signer;
 }
 
@@ -95,76 +115,10 @@ static const char *read_pairs(lua_State *L, int table, struct cr_pair *pairs, si
     return NULL;
 }
 
-static int fail(lua_State *L, struct signer *signer, const char *text)
-{
-    give_back(signer);
-    lua_pushnil(L);
-    lua_pushstring(L, text);
-    return 2;
-}
-
 static void push_buffer(lua_State *L, const struct cr_buffer *buffer)
 {
     struct cr_slice slice = cr_buffer_slice(buffer);
     lua_pushlstring(L, slice.data, slice.length);
-}
-
-/* authorize_v3(method, query, headers, access_key_id, access_key_secret)
- * → authorization, encoded query  or nil, reason */
-static int sign_authorize_v3(lua_State *L)
-{
-    struct cr_error err = {CR_OK, NULL};
-    struct cr_slice method = lcr_check_slice(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    luaL_checktype(L, 3, LUA_TTABLE);
-    struct cr_slice id = lcr_check_slice(L, 4), secret = lcr_check_slice(L, 5);
-    lua_settop(L, 5);
-    struct signer *signer = borrow_signer(L);
-    struct cr_sign_request *request = &signer->request;
-    request->method = method;
-    request->access_key_id = id;
-    request->access_key_secret = secret;
-    const char *problem =
-        read_pairs(L, 2, signer->query, CR_MAX_QUERY_PAIRS, &request->query_count);
-    if (problem == NULL) {
-        problem = read_pairs(L, 3, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
-    }
-    if (problem == NULL && cr_sign_v3(&signer->signing, request, &err) != CR_OK) {
-        problem = err.text;
-    }
-    if (problem != NULL) {
-        return fail(L, signer, problem);
-    }
-    push_buffer(L, &signer->signing.authorization);
-    push_buffer(L, &signer->signing.query);
-    give_back(signer);
-    return 2;
-}
-
-/* authorize_v1(method, query, access_key_secret) → signature, encoded query  or nil, reason */
-static int sign_authorize_v1(lua_State *L)
-{
-    struct cr_error err = {CR_OK, NULL};
-    struct cr_slice method = lcr_check_slice(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    struct cr_slice secret = lcr_check_slice(L, 3);
-    lua_settop(L, 3);
-    struct signer *signer = borrow_signer(L);
-    struct cr_sign_request *request = &signer->request;
-    request->method = method;
-    request->access_key_secret = secret;
-    const char *problem =
-        read_pairs(L, 2, signer->query, CR_MAX_QUERY_PAIRS, &request->query_count);
-    if (problem == NULL && cr_sign_v1(&signer->signing, request, &err) != CR_OK) {
-        problem = err.text;
-    }
-    if (problem != NULL) {
-        return fail(L, signer, problem);
-    }
-    push_buffer(L, &signer->signing.signature);
-    push_buffer(L, &signer->signing.query);
-    give_back(signer);
-    return 2;
 }
 
 /* Field `name` of the table at 1: its value stays on the stack, so that the slice does too. */
@@ -248,6 +202,11 @@ static int sign_sign(lua_State *L)
         problem =
             read_pairs(L, headers, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
     }
+    signer->signing.crypto = problem == NULL ? lcr_get_crypto(L, &err) : NULL;
+    if (problem == NULL && signer->signing.crypto == NULL) {
+        where = "";
+        problem = err.text;
+    }
     if (problem == NULL) {
         where = "";
         enum cr_status status = v3 ? cr_sign_v3(&signer->signing, request, &err)
@@ -261,18 +220,12 @@ static int sign_sign(lua_State *L)
     return push_stages(L, signer, v3);
 }
 
-static void set_with_signer(lua_State *L, const char *name, lua_CFunction function)
-{
-    lua_pushnil(L); /* the signer is made at the first signature: loading costs nothing */
-    lua_pushcclosure(L, function, 1);
-    lua_setfield(L, -2, name);
-}
-
 void lcr_open_sign(lua_State *L)
 {
     static const luaL_Reg none[] = {{NULL, NULL}};
     lcr_new_metatable(L, SIGNER, none, signer_gc);
-    set_with_signer(L, "authorize_v1", sign_authorize_v1);
-    set_with_signer(L, "authorize_v3", sign_authorize_v3);
-    set_with_signer(L, "sign", sign_sign);
+    lcr_new_metatable(L, CRYPTO, none, crypto_gc);
+    lua_pushnil(L); /* the signer is made at the first signature: loading costs nothing */
+    lua_pushcclosure(L, sign_sign, 1);
+    lua_setfield(L, -2, "sign");
 }

@@ -13,8 +13,8 @@ local hint = require "cr.hint"
 local new_error = require "cr.error"
 local operations = require "cr.operations"
 local retry = require "cr.retry"
-local signing = require "cr.signing"
 local suggest = require "cr.suggest"
+local version = require "cr.version"
 
 local client = {}
 
@@ -96,9 +96,9 @@ local function transport_error(attempt, failure)
   }
 end
 
-local function complete_service_error(err, attempt, sent, response)
+local function complete_service_error(err, attempt, response)
   err.operation = attempt.operation.name
-  err.hint = hint.for_service(err, attempt, sent, response)
+  err.hint = hint.for_service(err, attempt, response)
   for _, name in ipairs { "code", "message", "recommend", "access_denied", "request_id", "hint" } do
     err[name] = mask_all(err[name], attempt.credential)
   end
@@ -112,6 +112,22 @@ local function is_response(response)
     (response.info == nil or type(response.info) == "table")
 end
 
+--- Signs the attempt with its credential, at its time. True, or nil and the reason.
+local function sign(attempt)
+  local request, credential = attempt.request, attempt.credential
+  local method = attempt.settings.signature == "v1" and request.sign_v1 or request.sign_v3
+  return method(request, attempt.time, credential.access_key_id, credential.access_key_secret,
+    credential.security_token, attempt.number - 1, math.floor(attempt.pause * 1000))
+end
+
+--- Our own transports take the request as it is, others a table of it.
+local function exchange(transport, attempt)
+  if transport.send then
+    return transport.send(attempt.request, attempt.settings, attempt.timeout)
+  end
+  return transport.exchange(attempt.request:table(attempt.settings, attempt.timeout))
+end
+
 --- One attempt: credential, signature, exchange, judgement.
 -- @return answer, nil, response  or nil, error, response if there was one
 local function try(attempt)
@@ -123,14 +139,14 @@ local function try(attempt)
   end
   attempt.credential = credential
   attempt.time = settings.transport.now()
-  local request, reason = signing[settings.signature](attempt)
-  if not request then
+  local signed, reason = sign(attempt)
+  if not signed then
     return nil, new_error {
       kind = "validation", code = "InvalidRequest", message = reason,
       operation = attempt.operation.name, retryable = false,
     }
   end
-  local response, failure = settings.transport.exchange(request)
+  local response, failure = exchange(settings.transport, attempt)
   if not response then
     return nil, transport_error(attempt, failure)
   end
@@ -141,7 +157,7 @@ local function try(attempt)
   local result
   result, err = answer.judge(response)
   if not result then
-    return nil, complete_service_error(err, attempt, request, response), response
+    return nil, complete_service_error(err, attempt, response), response
   end
   return result, nil, response
 end
@@ -191,12 +207,12 @@ local function pause_after(attempt, err, response, ends)
 end
 
 --- All attempts of a call whose parameters are valid.
-local function perform(operation, query, settings, endpoint)
+local function perform(operation, request, settings, endpoint)
   local transport = settings.transport
   local ends = settings.deadline and transport.now() + settings.deadline
   local attempt = {
-    operation = operation, query = query, settings = settings, endpoint = endpoint,
-    number = 0, pause = 0, timeout = settings.timeout,
+    operation = operation, request = request, settings = settings, endpoint = endpoint,
+    number = 0, pause = 0, timeout = settings.timeout, credential = false, time = 0,
   }
   while true do
     attempt.number = attempt.number + 1
@@ -220,28 +236,23 @@ local function perform(operation, query, settings, endpoint)
   end
 end
 
---- Flattens by the operation's declared parameters, or freely for one that is not in the table
--- (without defaults: nobody knows which of them it has).
-local function flatten(operation, params, defaults)
+--- Fills the request by the operation's declared parameters, or freely for an operation that is not
+-- in the table (without defaults: nobody knows which of them it has).
+local function fill(request, operation, params, defaults)
   if operation.number then
-    return core.flatten(operation.number, params, defaults)
+    return request:fill(operation.number, params, defaults, operation.other_method)
   end
-  return core.flatten_any(params)
+  return request:fill_any(operation.name, params, operation.method)
 end
 
 local NO_PARAMETERS = {}
 
-local function call(self, operation, params, options)
-  local settings = self.settings
-  if options then
-    settings = self.with_options(options)
-    if options.method and options.method ~= operation.method then
-      operation = setmetatable({ method = options.method }, { __index = operation })
-    end
-  end
-  local query, path, expected, got = flatten(operation, params or NO_PARAMETERS,
-    settings.defaults)
-  if not query then
+local user_agent = ("cr/%s (%s) libcurl/%s"):format(version,
+  rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION, core.libcurl_version)
+
+local function run(request, operation, params, settings)
+  local ok, path, expected, got = fill(request, operation, params, settings.defaults)
+  if not ok then
     return nil, validation_error(operation, path, expected, got)
   end
   local endpoint, err = settings.endpoint_of(settings)
@@ -249,7 +260,28 @@ local function call(self, operation, params, options)
     err.operation = operation.name
     return nil, err
   end
-  return perform(operation, query, settings, endpoint)
+  request:aim(endpoint.origin, endpoint.host, settings.user_agent or user_agent)
+  return perform(operation, request, settings, endpoint)
+end
+
+-- A request of the core, taken out while a call uses it: calls that overlap (in coroutines, from
+-- finalizers) find none and make their own; one lost to an error that was raised is collected.
+local idle_request
+
+local function call(self, operation, params, options)
+  local settings = self.settings
+  if options then
+    settings = self.with_options(options)
+    if options.method and options.method ~= operation.method then
+      operation = setmetatable({ other_method = options.method }, { __index = operation })
+    end
+  end
+  local request = idle_request or core.request()
+  idle_request = nil
+  local answer_table, err, info = run(request, operation, params or NO_PARAMETERS, settings)
+  request:clear()
+  idle_request = request
+  return answer_table, err, info
 end
 
 --- Raises, at the caller of the method, for arguments that no data can excuse.

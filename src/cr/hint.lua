@@ -6,8 +6,6 @@
 local answer = require "cr.answer"
 local core = require "cr.core"
 local endpoint = require "cr.endpoint"
-local signing = require "cr.signing"
-
 local hint = {}
 
 local function permission(err, attempt)
@@ -36,13 +34,13 @@ local function trimmed(value)
 end
 
 --- Equal strings to sign and unequal signatures: only the key differs.
-local function signature(err, attempt, sent)
+local function signature(err, attempt)
   local theirs = err.message:match("server string to sign is:%s*(.-)%s*$")
   if not theirs or theirs == "" then
     return "the access key secret does not belong to the access key id, or the request was " ..
       "changed on its way"
   end
-  local ours = trimmed(signing.string_to_sign(attempt, sent))
+  local ours = trimmed(attempt.request:string_to_sign())
   if trimmed(theirs):gsub("\r\n", "\n") == ours then
     return "the server signed the same text, so the access key secret is wrong for this access " ..
       "key id"
@@ -51,7 +49,7 @@ local function signature(err, attempt, sent)
     "changes requests, or a bug in cr; compare with the string to sign in the message"
 end
 
-local function clock(_, attempt, _, response)
+local function clock(_, attempt, response)
   local date = answer.header(response, "date")
   local server = date and core.parse_date(date)
   if not server then
@@ -106,12 +104,11 @@ local by_code = {
 
 --- For an answer of the service.
 -- @tparam table err
--- @tparam table attempt operation, settings, endpoint, credential, time, query
--- @tparam table sent the request
+-- @tparam table attempt operation, settings, endpoint, credential, time, request
 -- @tparam table response
-function hint.for_service(err, attempt, sent, response)
+function hint.for_service(err, attempt, response)
   local make = by_code[err.code] or (err.access_denied and permission)
-  return make and make(err, attempt, sent, response)
+  return make and make(err, attempt, response)
 end
 
 --- For an exchange that brought no answer.

@@ -18,18 +18,37 @@ return function()
 
   local transport = { now = core.time, sleep = core.sleep }
 
-  function transport.exchange(request)
-    -- Taken out while it works: a call from a finalizer in between finds none and makes its own.
+  --- A handle, taken out while it works: a call from a finalizer in between finds none and makes
+  -- its own.
+  local function take()
     local handle = idle
     idle = nil
-    if not handle then
-      local made, reason = core.http()
-      if not made then
-        return nil, { code = "OutOfMemory", message = reason, sent = false }
-      end
-      handle = made
+    if handle then
+      return handle
     end
-    local response, failure = handle:exchange(request)
+    local made, reason = core.http()
+    return made, { code = "OutOfMemory", message = reason, sent = false }
+  end
+
+  function transport.exchange(request)
+    local handle, failure = take()
+    if not handle then
+      return nil, failure
+    end
+    local response
+    response, failure = handle:exchange(request)
+    idle = handle
+    return response, failure
+  end
+
+  --- The same for a request of the core (`cr.core.request`), without a table in between.
+  function transport.send(request, settings, timeout)
+    local handle, failure = take()
+    if not handle then
+      return nil, failure
+    end
+    local response
+    response, failure = handle:send(request, settings, timeout)
     idle = handle
     return response, failure
   end
