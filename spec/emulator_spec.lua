@@ -459,6 +459,10 @@ describe("the emulator", function()
       assert.are.equal("PUBLIC", namespace.DefaultRepoType)
       assert.is_true(namespace.DefaultRepoConfiguration.TagImmutability)
       assert.are.equal("success", call("DeleteNamespace", name).Code)
+      for _, text in ipairs { "PUBLIC", "{", '{"RepoType":5}' } do
+        query.DefaultRepoConfiguration = text
+        assert_refused(400, "InvalidParameter", call("CreateNamespace", query))
+      end
       assert.are.equal("NAMESPACE_NOT_EXIST", call("DeleteNamespace", name).Code)
       name.NamespaceName = "sample"
       assert.are.equal("NAMESPACE_NOT_EMPTY", call("DeleteNamespace", name).Code)

@@ -151,9 +151,11 @@ static int sign(lua_State *L, sign_function *function)
     }
     attempt.retry = (unsigned)luaL_checkinteger(L, 6);
     attempt.pause = (unsigned long)luaL_checknumber(L, 7);
-    request->core.signing.crypto = lcr_get_crypto(L, &err);
-    if (request->core.signing.crypto == NULL ||
-        sign_attempt(request, &attempt, function, &err) != CR_OK) {
+    struct cr_crypto **crypto = &request->core.signing.crypto;
+    if (*crypto == NULL || (*crypto)->sha256 == NULL) { /* the latter while the state closes */
+        *crypto = lcr_get_crypto(L, &err);
+    }
+    if (*crypto == NULL || sign_attempt(request, &attempt, function, &err) != CR_OK) {
         lua_pushnil(L);
         lua_pushstring(L, err.text);
         return 2;

@@ -15,6 +15,15 @@ void cr_buffer_init(struct cr_buffer *buffer, size_t maximum, bool secret)
     buffer->secret = secret;
 }
 
+void cr_buffer_reset(struct cr_buffer *buffer, size_t maximum)
+{
+    cr_buffer_clear(buffer);
+    if (buffer->capacity > maximum) {
+        cr_buffer_clean_up(buffer);
+    }
+    buffer->maximum = maximum;
+}
+
 void cr_buffer_clean_up(struct cr_buffer *buffer)
 {
     cr_buffer_clear(buffer);
@@ -64,38 +73,20 @@ char *cr_buffer_reserve(struct cr_buffer *buffer, size_t count)
     size_t needed = buffer->length + count;
     if (needed > buffer->capacity || buffer->data == NULL) {
         size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
-        while (capacity < needed) {
-            capacity = capacity > buffer->maximum / 2 ? buffer->maximum : capacity * 2;
+        while (capacity < needed && capacity < buffer->maximum) {
+            capacity *= 2;
+        }
+        if (capacity > buffer->maximum) {
+            capacity = buffer->maximum; /* what fits the capacity fits the maximum */
+        }
+        if (capacity == 0) {
+            capacity = 1;
         }
         if (move_to(buffer, capacity) == NULL) {
             return NULL;
         }
     }
     return buffer->data + buffer->length;
-}
-
-void cr_buffer_append(struct cr_buffer *buffer, const void *data, size_t count)
-{
-    char *end = cr_buffer_reserve(buffer, count);
-    if (end != NULL && count > 0) {
-        memcpy(end, data, count);
-        buffer->length += count;
-    }
-}
-
-void cr_buffer_append_slice(struct cr_buffer *buffer, struct cr_slice slice)
-{
-    cr_buffer_append(buffer, slice.data, slice.length);
-}
-
-void cr_buffer_append_text(struct cr_buffer *buffer, const char *text)
-{
-    cr_buffer_append(buffer, text, strlen(text));
-}
-
-void cr_buffer_append_char(struct cr_buffer *buffer, char c)
-{
-    cr_buffer_append(buffer, &c, 1);
 }
 
 struct cr_slice cr_buffer_slice(const struct cr_buffer *buffer)

@@ -22,12 +22,15 @@ struct cr_buffer {
     char *data; /* NULL while capacity is 0 */
     size_t length;
     size_t capacity;
-    size_t maximum; /* bytes; an append beyond it fails with CR_ELIMIT */
+    size_t maximum; /* bytes, never below the capacity; an append beyond it fails: CR_ELIMIT */
     bool secret;
     enum cr_status status;
 };
 
 void cr_buffer_init(struct cr_buffer *buffer, size_t maximum, bool secret);
+
+/* Empties the buffer and gives it another maximum. */
+void cr_buffer_reset(struct cr_buffer *buffer, size_t maximum);
 
 /* Frees the storage; the buffer is empty and usable again afterwards. Idempotent. */
 void cr_buffer_clean_up(struct cr_buffer *buffer);
@@ -39,10 +42,32 @@ void cr_buffer_clear(struct cr_buffer *buffer);
  * `length`: the caller writes and adds what it wrote. */
 char *cr_buffer_reserve(struct cr_buffer *buffer, size_t count);
 
-void cr_buffer_append(struct cr_buffer *buffer, const void *data, size_t count);
-void cr_buffer_append_slice(struct cr_buffer *buffer, struct cr_slice slice);
-void cr_buffer_append_text(struct cr_buffer *buffer, const char *text);
-void cr_buffer_append_char(struct cr_buffer *buffer, char c);
+/* Here, because texts are made of many short pieces: while there is room they cost a copy. */
+static inline void cr_buffer_append(struct cr_buffer *buffer, const void *data, size_t count)
+{
+    char *end = count <= buffer->capacity - buffer->length && buffer->status == CR_OK
+                    ? buffer->data + buffer->length
+                    : cr_buffer_reserve(buffer, count);
+    if (end != NULL && count > 0) {
+        memcpy(end, data, count);
+        buffer->length += count;
+    }
+}
+
+static inline void cr_buffer_append_slice(struct cr_buffer *buffer, struct cr_slice slice)
+{
+    cr_buffer_append(buffer, slice.data, slice.length);
+}
+
+static inline void cr_buffer_append_text(struct cr_buffer *buffer, const char *text)
+{
+    cr_buffer_append(buffer, text, strlen(text));
+}
+
+static inline void cr_buffer_append_char(struct cr_buffer *buffer, char c)
+{
+    cr_buffer_append(buffer, &c, 1);
+}
 
 struct cr_slice cr_buffer_slice(const struct cr_buffer *buffer);
 

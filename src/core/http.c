@@ -436,8 +436,7 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
 {
     struct curl_slist headers[MAX_LINES];
     cr_buffer_clear(&http->headers);
-    cr_buffer_clear(&http->body);
-    http->body.maximum = request->max_body;
+    cr_buffer_reset(&http->body, request->max_body);
     http->header_count = 0;
     http->error[0] = '\0';
 

@@ -112,9 +112,9 @@ static void add_pair(struct cr_request *request, struct cr_slice name, struct cr
     cr_buffer_append(&request->pairs, &pair, sizeof pair);
 }
 
-static void add_header(struct cr_request *request, const char *name, struct cr_slice value)
+static void add_header(struct cr_request *request, struct cr_slice name, struct cr_slice value)
 {
-    struct cr_pair header = {cr_slice_of(name), value};
+    struct cr_pair header = {name, value};
     request->headers[request->header_count++] = header;
 }
 
@@ -134,7 +134,7 @@ static enum cr_status collect(struct cr_request *request, const struct cr_attemp
     }
     memset(sign, 0, sizeof *sign);
     sign->method = cr_request_slice(request, request->method);
-    sign->path = cr_slice_of("/");
+    sign->path = CR_LITERAL("/");
     sign->query = (struct cr_pair *)(void *)request->pairs.data; /* malloc aligns it */
     sign->query_count = request->pairs.length / sizeof(struct cr_pair);
     sign->access_key_id = attempt->access_key_id;
@@ -178,35 +178,39 @@ static enum cr_status keep_texts(struct cr_request *request, const struct cr_att
     return cr_buffer_check(&request->text, err);
 }
 
-/* In the order in which they are signed, so that sorting has nothing to move. */
+/* Canonical as they stand: in lower case, sorted, none twice. */
 static void build_v3_headers(struct cr_request *request, const struct cr_attempt *attempt,
                              const struct attempt_texts *texts)
 {
     static const char empty_sha256[] =
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     bool is_session = attempt->security_token.length > 0;
-    add_header(request, "host", cr_request_slice(request, request->host));
+    add_header(request, CR_LITERAL("host"), cr_request_slice(request, request->host));
     if (is_session) {
-        add_header(request, "x-acs-accesskey-id", cr_request_slice(request, texts->id));
+        add_header(request, CR_LITERAL("x-acs-accesskey-id"), cr_request_slice(request, texts->id));
     }
-    add_header(request, "x-acs-action", cr_request_slice(request, request->action));
-    add_header(request, "x-acs-content-sha256", cr_slice_of(empty_sha256));
-    add_header(request, "x-acs-date", cr_request_slice(request, texts->date));
+    add_header(request, CR_LITERAL("x-acs-action"), cr_request_slice(request, request->action));
+    add_header(request, CR_LITERAL("x-acs-content-sha256"), cr_slice_of(empty_sha256));
+    add_header(request, CR_LITERAL("x-acs-date"), cr_request_slice(request, texts->date));
     if (attempt->retry > 0) {
-        add_header(request, "x-acs-retry-attempts", cr_request_slice(request, texts->retry));
-        add_header(request, "x-acs-retry-delay", cr_request_slice(request, texts->pause));
+        add_header(request, CR_LITERAL("x-acs-retry-attempts"),
+                   cr_request_slice(request, texts->retry));
+        add_header(request, CR_LITERAL("x-acs-retry-delay"),
+                   cr_request_slice(request, texts->pause));
     }
     if (is_session) {
-        add_header(request, "x-acs-security-token", cr_request_slice(request, texts->token));
+        add_header(request, CR_LITERAL("x-acs-security-token"),
+                   cr_request_slice(request, texts->token));
     }
-    add_header(request, "x-acs-signature-nonce", cr_request_slice(request, texts->nonce));
-    add_header(request, "x-acs-version", cr_slice_of(cr_api_version));
+    add_header(request, CR_LITERAL("x-acs-signature-nonce"),
+               cr_request_slice(request, texts->nonce));
+    add_header(request, CR_LITERAL("x-acs-version"), cr_slice_of(cr_api_version));
 }
 
 static void build_plain_headers(struct cr_request *request)
 {
-    add_header(request, "accept", cr_slice_of("application/json"));
-    add_header(request, "user-agent", cr_request_slice(request, request->user_agent));
+    add_header(request, CR_LITERAL("accept"), CR_LITERAL("application/json"));
+    add_header(request, CR_LITERAL("user-agent"), cr_request_slice(request, request->user_agent));
 }
 
 enum cr_status cr_request_sign_v3(struct cr_request *request, const struct cr_attempt *attempt,
@@ -222,10 +226,12 @@ enum cr_status cr_request_sign_v3(struct cr_request *request, const struct cr_at
     build_v3_headers(request, attempt, &texts);
     sign.headers = request->headers;
     sign.header_count = request->header_count;
+    sign.headers_are_canonical = true;
     if (cr_sign_v3(&request->signing, &sign, err) != CR_OK) {
         return err->status;
     }
-    add_header(request, "authorization", cr_buffer_slice(&request->signing.authorization));
+    add_header(request, CR_LITERAL("authorization"),
+               cr_buffer_slice(&request->signing.authorization));
     build_plain_headers(request);
     build_url(request);
     cr_buffer_append_char(&request->url, '\0');
@@ -237,18 +243,18 @@ static void add_v1_pairs(struct cr_request *request, const struct cr_attempt *at
                          const struct attempt_texts *texts)
 {
     const struct cr_pair system[] = {
-        {cr_slice_of("AccessKeyId"), cr_request_slice(request, texts->id)},
-        {cr_slice_of("Action"), cr_request_slice(request, request->action)},
-        {cr_slice_of("Format"), cr_slice_of("JSON")},
-        {cr_slice_of("SignatureMethod"), cr_slice_of("HMAC-SHA1")},
-        {cr_slice_of("SignatureNonce"), cr_request_slice(request, texts->nonce)},
-        {cr_slice_of("SignatureVersion"), cr_slice_of("1.0")},
-        {cr_slice_of("Timestamp"), cr_request_slice(request, texts->date)},
-        {cr_slice_of("Version"), cr_slice_of(cr_api_version)},
+        {CR_LITERAL("AccessKeyId"), cr_request_slice(request, texts->id)},
+        {CR_LITERAL("Action"), cr_request_slice(request, request->action)},
+        {CR_LITERAL("Format"), CR_LITERAL("JSON")},
+        {CR_LITERAL("SignatureMethod"), CR_LITERAL("HMAC-SHA1")},
+        {CR_LITERAL("SignatureNonce"), cr_request_slice(request, texts->nonce)},
+        {CR_LITERAL("SignatureVersion"), CR_LITERAL("1.0")},
+        {CR_LITERAL("Timestamp"), cr_request_slice(request, texts->date)},
+        {CR_LITERAL("Version"), cr_slice_of(cr_api_version)},
     };
     cr_buffer_append(&request->pairs, system, sizeof system);
     if (attempt->security_token.length > 0) {
-        add_pair(request, cr_slice_of("SecurityToken"), cr_request_slice(request, texts->token));
+        add_pair(request, CR_LITERAL("SecurityToken"), cr_request_slice(request, texts->token));
     }
 }
 
@@ -266,7 +272,7 @@ enum cr_status cr_request_sign_v1(struct cr_request *request, const struct cr_at
         cr_sign_v1(&request->signing, &sign, err) != CR_OK) {
         return err->status;
     }
-    add_header(request, "host", cr_request_slice(request, request->host));
+    add_header(request, CR_LITERAL("host"), cr_request_slice(request, request->host));
     build_plain_headers(request);
     build_url(request);
     cr_buffer_append_text(&request->url, "&Signature=");

@@ -9,13 +9,13 @@ void cr_signing_init(struct cr_signing *signing, struct cr_crypto *crypto)
 {
     memset(signing, 0, sizeof *signing);
     signing->crypto = crypto;
-    /* The canonical request holds the security token, so all of them count as secret. */
+    /* The security token is in V3's canonical request, in V1's query and string to sign. */
     cr_buffer_init(&signing->query, CR_MAX_QUERY_SIZE, true);
-    cr_buffer_init(&signing->names, CR_MAX_CANONICAL_SIZE, true);
+    cr_buffer_init(&signing->names, CR_MAX_CANONICAL_SIZE, false);
     cr_buffer_init(&signing->canonical, CR_MAX_CANONICAL_SIZE, true);
     cr_buffer_init(&signing->text, CR_MAX_CANONICAL_SIZE, true);
-    cr_buffer_init(&signing->signature, CR_MAX_CANONICAL_SIZE, true);
-    cr_buffer_init(&signing->authorization, CR_MAX_CANONICAL_SIZE, true);
+    cr_buffer_init(&signing->signature, CR_MAX_CANONICAL_SIZE, false);
+    cr_buffer_init(&signing->authorization, CR_MAX_CANONICAL_SIZE, false);
     cr_buffer_init(&signing->key, CR_MAX_KEY_SIZE, true);
 }
 
@@ -88,10 +88,29 @@ static void append_lower(struct cr_buffer *out, struct cr_slice text)
     }
 }
 
+static void append_canonical_headers(struct cr_signing *signing,
+                                     const struct cr_sign_request *request)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (i > 0) {
+            cr_buffer_append_char(&signing->names, ';');
+        }
+        cr_buffer_append_slice(&signing->names, request->headers[i].name);
+        cr_buffer_append_slice(&signing->canonical, request->headers[i].name);
+        cr_buffer_append_char(&signing->canonical, ':');
+        cr_buffer_append_slice(&signing->canonical, cr_text_trim(request->headers[i].value));
+        cr_buffer_append_char(&signing->canonical, '\n');
+    }
+}
+
 /* Canonical headers into `canonical`, their names into `names`. */
 static enum cr_status append_headers(struct cr_signing *signing,
                                      const struct cr_sign_request *request, struct cr_error *err)
 {
+    if (request->headers_are_canonical) {
+        append_canonical_headers(signing, request);
+        return CR_OK;
+    }
     cr_pairs_sort(request->headers, request->header_count, by_lower_name);
     for (size_t i = 0; i < request->header_count; i++) {
         struct cr_pair *header = &request->headers[i];

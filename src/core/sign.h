@@ -18,6 +18,7 @@
 #include "crypto.h"
 #include "slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(hidden)
@@ -36,6 +37,7 @@ struct cr_sign_request {
     size_t query_count;
     struct cr_pair *headers; /* V3 only; names in any case, values untrimmed */
     size_t header_count;
+    bool headers_are_canonical; /* all to be signed, in lower case, sorted, none twice */
     struct cr_slice body;
     struct cr_slice access_key_id; /* V3 only */
     struct cr_slice access_key_secret;

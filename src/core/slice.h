@@ -23,6 +23,9 @@ struct cr_pair {
     struct cr_slice value;
 };
 
+/* A string literal, its length known to the compiler. */
+#define CR_LITERAL(text) ((struct cr_slice){"" text, sizeof(text) - 1})
+
 static inline struct cr_slice cr_slice_of(const char *text)
 {
     struct cr_slice slice = {text, strlen(text)};

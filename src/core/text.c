@@ -5,38 +5,26 @@
 static const char lower_digits[] = "0123456789abcdef";
 static const char upper_digits[] = "0123456789ABCDEF";
 
+/* A-Z a-z 0-9 - _ . ~ as a set of bits. */
 static bool is_unreserved(unsigned char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '~';
+    static const uint32_t set[8] = {0, 0x03FF6000, 0x87FFFFFE, 0x47FFFFFE, 0, 0, 0, 0};
+    return (set[c >> 5] >> (c & 31) & 1) != 0;
 }
 
 void cr_text_percent_encode(struct cr_buffer *out, struct cr_slice text)
 {
-    /* The worst case is asked for at once when it is cheap, so that the loop has no checks. */
-    enum { CHUNK = 256 };
-    for (size_t start = 0; start < text.length; start += CHUNK) {
-        size_t count = text.length - start < CHUNK ? text.length - start : CHUNK;
-        size_t encoded = 0;
-        for (size_t i = 0; i < count; i++) {
-            encoded += is_unreserved((unsigned char)text.data[start + i]) ? 1 : 3;
+    size_t start = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (!is_unreserved(c)) {
+            char escape[3] = {'%', upper_digits[c >> 4], upper_digits[c & 15]};
+            cr_buffer_append(out, text.data + start, i - start);
+            cr_buffer_append(out, escape, sizeof escape);
+            start = i + 1;
         }
-        char *end = cr_buffer_reserve(out, encoded);
-        if (end == NULL) {
-            return;
-        }
-        for (size_t i = 0; i < count; i++) {
-            unsigned char c = (unsigned char)text.data[start + i];
-            if (is_unreserved(c)) {
-                *end++ = (char)c;
-            } else {
-                *end++ = '%';
-                *end++ = upper_digits[c >> 4];
-                *end++ = upper_digits[c & 15];
-            }
-        }
-        out->length += encoded;
     }
+    cr_buffer_append(out, text.data + start, text.length - start);
 }
 
 void cr_text_hex(char *out, const unsigned char *data, size_t count)

@@ -102,6 +102,17 @@ operations.ListNamespace = {
   end,
 }
 
+--- The parameter that is an object, sent as JSON text; an empty one when it was not sent.
+local function read_defaults(text)
+  local defaults = cjson.decode(text or "{}")
+  local kind = type(defaults) == "table" and defaults.RepoType
+  if kind == nil or kind == "PUBLIC" or kind == "PRIVATE" then
+    return defaults
+  end
+  return nil, failure.invalid_parameter("DefaultRepoConfiguration",
+    "a JSON object with RepoType PUBLIC or PRIVATE", text)
+end
+
 operations.CreateNamespace = {
   parameters = {
     InstanceId = "string!", NamespaceName = "string!", AutoCreateRepo = "boolean",
@@ -114,17 +125,16 @@ operations.CreateNamespace = {
     elseif instance.namespaces:get(given.NamespaceName) then
       return nil, failure.application("NAMESPACE_ALREADY_EXIST", "namespace already exists")
     end
-    local text = given.DefaultRepoConfiguration
-    local defaults = text and cjson.decode(text)
-    if text and type(defaults) ~= "table" then
-      return nil, failure.invalid_parameter("DefaultRepoConfiguration", "a JSON object", text)
+    local defaults
+    defaults, wrong = read_defaults(given.DefaultRepoConfiguration)
+    if not defaults then
+      return nil, wrong
     end
-    local namespace = state.new_namespace(registry, instance, {
+    instance.namespaces:add(state.new_namespace(registry, instance, {
       NamespaceName = given.NamespaceName, AutoCreateRepo = given.AutoCreateRepo,
-      DefaultRepoType = defaults and defaults.RepoType or given.DefaultRepoType,
-      TagImmutability = defaults and defaults.TagImmutability,
-    })
-    instance.namespaces:add(namespace)
+      DefaultRepoType = defaults.RepoType or given.DefaultRepoType,
+      TagImmutability = defaults.TagImmutability == true,
+    }))
     return {}
   end,
 }
