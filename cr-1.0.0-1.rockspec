@@ -33,6 +33,7 @@ build = {
         "src/core/buffer.c",
         "src/core/crypto.c",
         "src/core/http.c",
+        "src/core/nonce.c",
         "src/core/operations.c",
         "src/core/operations_data.c",
         "src/core/process.c",

@@ -816,6 +816,25 @@ describe("a transport of the user", function()
     assert.is_true(answer.Date <= os.date "!%Y-%m-%dT%H:%M:%SZ")
   end)
 
+  it("that wraps another is asked, whatever else the other can do", function()
+    local inner = require "cr.transport.curl" ()
+    local asked = 0
+    for _, outer in ipairs {
+      setmetatable({ exchange = function() asked = asked + 1 return nil, "closed" end },
+        { __index = inner }),
+      { exchange = function() asked = asked + 1 return nil, "closed" end, send = print },
+    } do
+      local client = cr.new {
+        endpoint = "http://127.0.0.1:1", credentials = recorder.KEY, transport = outer,
+        max_attempts = 1,
+      }
+      local answer, err = client:get_instance_count()
+      assert.is_nil(answer)
+      assert.equal("closed", err.message)
+    end
+    assert.equal(2, asked)
+  end)
+
   it("may be an object with inherited functions", function()
     local client = cr.new {
       region = "cn-hangzhou", credentials = recorder.KEY,

@@ -925,6 +925,31 @@ describe("the parameters of an operation that is not listed", function()
     end
   end)
 
+  it("are an error when one is too large, wherever it stands", function()
+    -- the lengths before it bring each end of a growing buffer under the names behind it
+    local large, name = ("z"):rep(5 * 1024 * 1024), ("n"):rep(190)
+    for length = 780, 1030, 10 do
+      local query, err = free {
+        A = { ("p"):rep(length), large, { [name] = "v" }, { [name] = "v" } },
+      }
+      assert.is_nil(query)
+      assert.equal("validation", err.kind)
+      assert.matches("larger than this library sends", err.message, 1, true)
+    end
+  end)
+
+  it("do not stand beside those of a V1 signature under the same name", function()
+    for _, name in ipairs { "Action", "AccessKeyId", "Timestamp", "Signature", "Version" } do
+      local query, err = sent("GetSomethingNew", { [name] = "forged" },
+        { method = "GET", signature = "v1" })
+      if query then
+        assert.not_equal("forged", query[name])
+      else
+        assert.equal("validation", err.kind)
+      end
+    end
+  end)
+
   it("stay as they are", function()
     local params = { A = { 1, { B = "x" } } }
     free(params)

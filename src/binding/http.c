@@ -192,7 +192,7 @@ static void read_options(lua_State *L, int index, struct cr_http_request *reques
 /* The handle at 1, ready for an exchange. */
 static struct http *check_handle(lua_State *L)
 {
-    struct http *http = luaL_checkudata(L, 1, HTTP);
+    struct http *http = lcr_check_self(L, HTTP);
     luaL_argcheck(L, http->handle != NULL, 1, "the handle is closed");
     luaL_argcheck(L, !http->busy, 1, "the handle is in use");
     return http;

@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "../core/crypto.h"
+#include "../core/nonce.h"
 #include "../core/slice.h"
 
 #include <lauxlib.h>
@@ -27,9 +28,18 @@ void lcr_open_request(lua_State *L);
 void lcr_open_sign(lua_State *L);
 void lcr_open_system(lua_State *L);
 
-/* What this Lua state computes digests with: made at the first call, freed with the state. NULL
- * with `err` filled when OpenSSL refuses. Raises when out of memory. [-0, +0] */
-struct cr_crypto *lcr_get_crypto(lua_State *L, struct cr_error *err);
+/* What a Lua state signs with: made at its first signature, freed with the state. */
+struct lcr_tools {
+    struct cr_crypto crypto;
+    struct cr_nonce_pool nonces;
+};
+
+/* NULL with `err` filled when OpenSSL refuses. Raises when out of memory. [-0, +0] */
+struct lcr_tools *lcr_get_tools(lua_State *L, struct cr_error *err);
+
+/* The userdata at 1, for methods made by lcr_new_metatable: as luaL_checkudata, but the metatable
+ * is the method's upvalue and need not be looked up by name. [-0, +0] */
+void *lcr_check_self(lua_State *L, const char *name);
 
 /* Makes a metatable with these methods, __index to itself, the collector hook `gc` (also as
  * __close) and leaves nothing on the stack. */

@@ -18,7 +18,11 @@ LCR_EXPORT int luaopen_cr_core(lua_State *L);
 void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc)
 {
     luaL_newmetatable(L, name);
-    lcr_compat_set_functions(L, methods);
+    for (; methods->name != NULL; methods++) {
+        lua_pushvalue(L, -1);
+        lua_pushcclosure(L, methods->func, 1);
+        lua_setfield(L, -2, methods->name);
+    }
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, gc);
@@ -26,6 +30,18 @@ void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, 
     lua_setfield(L, -3, "__gc");
     lua_setfield(L, -2, "__close");
     lua_pop(L, 1);
+}
+
+void *lcr_check_self(lua_State *L, const char *name)
+{
+    if (lua_getmetatable(L, 1)) {
+        bool is_own = lua_rawequal(L, -1, lua_upvalueindex(1));
+        lua_pop(L, 1);
+        if (is_own) {
+            return lua_touserdata(L, 1);
+        }
+    }
+    return luaL_checkudata(L, 1, name);
 }
 
 void lcr_push_description(lua_State *L, int index)

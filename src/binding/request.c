@@ -12,37 +12,21 @@
 
 #include "parameters.h"
 
-#include "../core/crypto.h"
-
-#include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-
 #define REQUEST "cr.core.request"
 
-enum { NONCE_BYTES = 16, NONCE_TEXT = 2 * NONCE_BYTES, POOL_NONCES = 32 };
-
-/* Nonces from the CSPRNG, drawn in advance: one draw costs almost as much as a signature. A child
- * process must not use what its parent has drawn. */
-struct nonce_pool {
-    unsigned char bytes[POOL_NONCES * NONCE_BYTES];
-    size_t left;
-    pid_t owner;
-};
-
 struct request {
-    struct nonce_pool pool;
     struct cr_request core;
+    struct lcr_tools *tools; /* the state's; NULL until the first signature */
 };
 
 static struct request *check_request(lua_State *L)
 {
-    return luaL_checkudata(L, 1, REQUEST);
+    return lcr_check_self(L, REQUEST);
 }
 
 static int request_gc(lua_State *L)
 {
-    struct request *request = check_request(L);
+    struct request *request = luaL_checkudata(L, 1, REQUEST);
     cr_request_clean_up(&request->core);
     return 0;
 }
@@ -50,7 +34,7 @@ static int request_gc(lua_State *L)
 static int request_new(lua_State *L)
 {
     struct request *request = lua_newuserdata(L, sizeof *request);
-    request->pool.left = 0;
+    request->tools = NULL;
     cr_request_init(&request->core);
     luaL_getmetatable(L, REQUEST);
     lua_setmetatable(L, -2);
@@ -104,34 +88,24 @@ static int request_aim(lua_State *L)
     return 0;
 }
 
-static enum cr_status draw_nonce(struct nonce_pool *pool, char out[NONCE_TEXT],
-                                 struct cr_error *err)
-{
-    if (pool->left == 0 || pool->owner != getpid()) {
-        if (cr_crypto_random(pool->bytes, sizeof pool->bytes, err) != CR_OK) {
-            return err->status;
-        }
-        pool->left = POOL_NONCES;
-        pool->owner = getpid();
-    }
-    pool->left--;
-    cr_text_hex(out, pool->bytes + pool->left * NONCE_BYTES, NONCE_BYTES);
-    return CR_OK;
-}
-
 typedef enum cr_status sign_function(struct cr_request *request, const struct cr_attempt *attempt,
                                      struct cr_error *err);
 
-static enum cr_status sign_attempt(struct request *request, struct cr_attempt *attempt,
-                                   sign_function *sign, struct cr_error *err)
+static enum cr_status sign_attempt(lua_State *L, struct request *request,
+                                   struct cr_attempt *attempt, sign_function *function,
+                                   struct cr_error *err)
 {
-    char nonce[NONCE_TEXT];
-    if (draw_nonce(&request->pool, nonce, err) != CR_OK) {
+    char nonce[CR_NONCE_TEXT];
+    if (request->tools == NULL || request->tools->crypto.sha256 == NULL) {
+        request->tools = lcr_get_tools(L, err); /* OpenSSL's start is paid by the first signature */
+    }
+    if (request->tools == NULL || cr_nonce_draw(&request->tools->nonces, nonce, err) != CR_OK) {
         return err->status;
     }
+    request->core.signing.crypto = &request->tools->crypto;
     attempt->nonce.data = nonce;
     attempt->nonce.length = sizeof nonce;
-    return sign(&request->core, attempt, err);
+    return function(&request->core, attempt, err);
 }
 
 /* sign(time, access key id, secret, token or nil, retry, pause in ms) → true  or nil, reason */
@@ -151,11 +125,7 @@ static int sign(lua_State *L, sign_function *function)
     }
     attempt.retry = (unsigned)luaL_checkinteger(L, 6);
     attempt.pause = (unsigned long)luaL_checknumber(L, 7);
-    struct cr_crypto **crypto = &request->core.signing.crypto;
-    if (*crypto == NULL || (*crypto)->sha256 == NULL) { /* the latter while the state closes */
-        *crypto = lcr_get_crypto(L, &err);
-    }
-    if (*crypto == NULL || sign_attempt(request, &attempt, function, &err) != CR_OK) {
+    if (sign_attempt(L, request, &attempt, function, &err) != CR_OK) {
         lua_pushnil(L);
         lua_pushstring(L, err.text);
         return 2;

@@ -8,7 +8,7 @@
 
 #define SIGNER "cr.core.signer"
 
-#define CRYPTO "cr.core.crypto"
+#define TOOLS "cr.core.tools"
 
 /* Work space kept between signatures, the first upvalue of `sign`. */
 struct signer {
@@ -26,29 +26,31 @@ static int signer_gc(lua_State *L)
     return 0;
 }
 
-static int crypto_gc(lua_State *L)
+static int tools_gc(lua_State *L)
 {
-    cr_crypto_clean_up(luaL_checkudata(L, 1, CRYPTO));
+    struct lcr_tools *tools = luaL_checkudata(L, 1, TOOLS);
+    cr_crypto_clean_up(&tools->crypto);
+    cr_nonce_clean_up(&tools->nonces);
     return 0;
 }
 
-struct cr_crypto *lcr_get_crypto(lua_State *L, struct cr_error *err)
+struct lcr_tools *lcr_get_tools(lua_State *L, struct cr_error *err)
 {
-    lua_getfield(L, LUA_REGISTRYINDEX, CRYPTO "*");
-    struct cr_crypto *crypto = lua_touserdata(L, -1);
+    lua_getfield(L, LUA_REGISTRYINDEX, TOOLS "*");
+    struct lcr_tools *tools = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (crypto == NULL) {
-        crypto = lua_newuserdata(L, sizeof *crypto);
-        memset(crypto, 0, sizeof *crypto);
-        luaL_getmetatable(L, CRYPTO);
+    if (tools == NULL) {
+        tools = lua_newuserdata(L, sizeof *tools);
+        memset(tools, 0, sizeof *tools);
+        luaL_getmetatable(L, TOOLS);
         lua_setmetatable(L, -2);
-        lua_setfield(L, LUA_REGISTRYINDEX, CRYPTO "*");
+        lua_setfield(L, LUA_REGISTRYINDEX, TOOLS "*");
     }
     /* Anew when a finalizer of the host still signs while the state is being closed. */
-    if (crypto->sha256 == NULL && cr_crypto_init(crypto, err) != CR_OK) {
+    if (tools->crypto.sha256 == NULL && cr_crypto_init(&tools->crypto, err) != CR_OK) {
         return NULL;
     }
-    return crypto;
+    return tools;
 }
 
 static struct signer *new_signer(lua_State *L)
@@ -202,13 +204,13 @@ static int sign_sign(lua_State *L)
         problem =
             read_pairs(L, headers, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
     }
-    signer->signing.crypto = problem == NULL ? lcr_get_crypto(L, &err) : NULL;
-    if (problem == NULL && signer->signing.crypto == NULL) {
-        where = "";
-        problem = err.text;
-    }
+    struct lcr_tools *tools = problem == NULL ? lcr_get_tools(L, &err) : NULL;
     if (problem == NULL) {
         where = "";
+        problem = tools == NULL ? err.text : NULL;
+    }
+    if (problem == NULL) {
+        signer->signing.crypto = &tools->crypto;
         enum cr_status status = v3 ? cr_sign_v3(&signer->signing, request, &err)
                                    : cr_sign_v1(&signer->signing, request, &err);
         problem = status != CR_OK ? err.text : NULL;
@@ -224,7 +226,7 @@ void lcr_open_sign(lua_State *L)
 {
     static const luaL_Reg none[] = {{NULL, NULL}};
     lcr_new_metatable(L, SIGNER, none, signer_gc);
-    lcr_new_metatable(L, CRYPTO, none, crypto_gc);
+    lcr_new_metatable(L, TOOLS, none, tools_gc);
     lua_pushnil(L); /* the signer is made at the first signature: loading costs nothing */
     lua_pushcclosure(L, sign_sign, 1);
     lua_setfield(L, -2, "sign");

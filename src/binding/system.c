@@ -5,7 +5,6 @@
  */
 #include "lcr.h"
 
-#include "../core/crypto.h"
 #include "../core/http.h"
 #include "../core/process.h"
 #include "../core/text.h"
@@ -14,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { NONCE_BYTES = 16, MAX_ARGUMENTS = 256 };
+enum { MAX_ARGUMENTS = 256 };
 
 static int push_clock(lua_State *L, clockid_t clock)
 {
@@ -54,16 +53,15 @@ static int system_sleep(lua_State *L)
 /* nonce() → 32 hex digits from the CSPRNG, or nil, reason */
 static int system_nonce(lua_State *L)
 {
-    unsigned char bytes[NONCE_BYTES];
-    char hex[2 * NONCE_BYTES];
-    struct cr_error err;
-    if (cr_crypto_random(bytes, sizeof bytes, &err) != CR_OK) {
+    char nonce[CR_NONCE_TEXT];
+    struct cr_error err = {CR_OK, NULL};
+    struct lcr_tools *tools = lcr_get_tools(L, &err);
+    if (tools == NULL || cr_nonce_draw(&tools->nonces, nonce, &err) != CR_OK) {
         lua_pushnil(L);
         lua_pushstring(L, err.text);
         return 2;
     }
-    cr_text_hex(hex, bytes, sizeof bytes);
-    lua_pushlstring(L, hex, sizeof hex);
+    lua_pushlstring(L, nonce, sizeof nonce);
     return 1;
 }
 

@@ -1,6 +1,6 @@
 --- The client: what happens in a call, in order.
 --
--- Validate and flatten (C), find the endpoint, get a credential, sign (C), exchange (the transport),
+-- Validate and flatten (C), find the endpoint, get a credential, sign (C), exchange (transport),
 -- decode and judge, and again if that is safe. Every stage takes and returns plain tables, and this
 -- file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
 
@@ -120,12 +120,13 @@ local function sign(attempt)
     credential.security_token, attempt.number - 1, math.floor(attempt.pause * 1000))
 end
 
---- Our own transports take the request as it is, others a table of it.
-local function exchange(transport, attempt)
-  if transport.send then
-    return transport.send(attempt.request, attempt.settings, attempt.timeout)
+--- Our own transports take the request as it is, a user's gets a table of it.
+local function exchange(attempt)
+  local settings = attempt.settings
+  if settings.send then
+    return settings.send(attempt.request, settings, attempt.timeout)
   end
-  return transport.exchange(attempt.request:table(attempt.settings, attempt.timeout))
+  return settings.transport.exchange(attempt.request:table(settings, attempt.timeout))
 end
 
 --- One attempt: credential, signature, exchange, judgement.
@@ -146,7 +147,7 @@ local function try(attempt)
       operation = attempt.operation.name, retryable = false,
     }
   end
-  local response, failure = exchange(settings.transport, attempt)
+  local response, failure = exchange(attempt)
   if not response then
     return nil, transport_error(attempt, failure)
   end
@@ -300,6 +301,28 @@ local function check_call(name, params, options)
   end
 end
 
+local function call_by_name(self, name, params, options)
+  local operation = operations.find(name)
+  if not operation then
+    if not (options and options.method) then
+      local best = operations.suggestion(name)
+      return nil, new_error {
+        kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
+        message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
+        hint = not best and "if it is newer than this library, give options.method" or nil,
+      }
+    end
+    operation = operations.unlisted(name, options.method)
+  end
+  return call(self, operation, params, options)
+end
+
+local function check_name(name)
+  if type(name) ~= "string" then
+    error(("call: the operation's name must be a string, got a %s"):format(type(name)), 3)
+  end
+end
+
 --- Calls an operation by name.
 -- @tparam string name "GetRepoTag" or "get_repo_tag"; with `options.method` also one that this
 --   version of the library does not know
@@ -308,24 +331,20 @@ end
 -- @return the answer's table, nil, info
 -- @return nil, error
 function Client:call(name, params, options)
-  if type(name) ~= "string" then
-    error(("call: the operation's name must be a string, got a %s"):format(type(name)), 2)
-  end
+  check_name(name)
   check_call(name, params, options)
-  local operation = operations.find(name)
-  if not operation then
-    if not (options and options.method) then
-      local best = operations.suggestion(name)
-      return nil, new_error {
-        kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
-        message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
-        hint = not best and 'if it is newer than this library, give options.method' or nil,
-      }
-    end
-    operation = operations.unlisted(name, options.method)
-  end
-  local result, err, info = call(self, operation, params, options)
+  local result, err, info = call_by_name(self, name, params, options)
   return result, err, info
+end
+
+--- `Client.call` on a client that is asked for at each call.
+function client.module_call(default)
+  return function(name, params, options)
+    check_name(name)
+    check_call(name, params, options)
+    local result, err, info = call_by_name(default(), name, params, options)
+    return result, err, info
+  end
 end
 
 --- Drops kept connections. The client can go on being used.
@@ -333,6 +352,20 @@ function Client:close()
   local transport = self.settings.transport
   if transport.close then
     transport.close()
+  end
+end
+
+--- The function of an operation on a client that is asked for at each call; nil for a name that is
+-- not an operation's in snake_case.
+function client.module_function(name, default)
+  local operation = operations.find(name)
+  if not operation or operation.lua_name ~= name then
+    return nil
+  end
+  return function(params, options)
+    check_call(operation.lua_name, params, options)
+    local result, err, info = call(default(), operation, params, options)
+    return result, err, info
   end
 end
 
@@ -397,6 +430,7 @@ local function resolve(given, base)
     settings.transport = setmetatable({}, { __index = given.transport })
     settings.transport.now = given.transport.now or core.time
     settings.transport.sleep = given.transport.sleep or core.sleep
+    settings.send = nil
   end
   if given.region and not given.endpoint then
     settings.endpoint = nil -- a region given for one call outranks the client's endpoint
@@ -428,6 +462,7 @@ function client.new(given)
   local settings = resolve(given, config.defaults)
   if not settings.transport then
     settings.transport = require "cr.transport.curl" ()
+    settings.send = settings.transport.send
   end
   return setmetatable({
     settings = settings,

@@ -6,15 +6,14 @@
 --
 -- Loading reads no file but the library's own, no environment variable and no network. Every
 -- operation of the API is a function of this module under its name in snake_case, on a default
--- client made at the first call, and a method of every client made with `cr.new`.
+-- client made at the first call, and a method of every client made with `cr.new`. What only calls
+-- need is loaded at the first use of `new` or of an operation.
 --
 -- Source of all operations and parameters: the vendor's API reference, product `cr`, version
 -- 2018-12-01.
 -- @module cr
 
 local core = require "cr.core"
-local client = require "cr.client"
-local operations = require "cr.operations"
 
 local cr = {
   --- Version of the library.
@@ -23,12 +22,6 @@ local cr = {
   --- JSON null inside arrays. In objects a null field is absent. Equal to cjson.null and ngx.null.
   null = core.null,
 }
-
---- Makes a client. Reads nothing and connects to nothing until the first call.
--- @function new
--- @tparam[opt] table config see the README, "Configuration"; unknown keys and wrong types raise
--- @treturn table client with one method per operation, `call` and `close`
-cr.new = client.new
 
 --- Computes a signature. Pure: same request, same result; reads no clock and no randomness.
 -- @tparam table request
@@ -52,18 +45,28 @@ end
 local default_client
 
 local function default()
-  default_client = default_client or client.new {}
+  default_client = default_client or require("cr.client").new {}
   return default_client
 end
 
+local lazy = {}
+
+--- Makes a client. Reads nothing and connects to nothing until the first call.
+-- @function new
+-- @tparam[opt] table config see the README, "Configuration"; unknown keys and wrong types raise
+-- @treturn table client with one method per operation, `call` and `close`
+function lazy.new()
+  return require("cr.client").new
+end
+
 --- Calls an operation by name on the default client.
+-- @function call
 -- @tparam string name "GetRepoTag" or "get_repo_tag"
 -- @tparam[opt] table params
 -- @tparam[opt] table options
 -- @return as `client:call`
-function cr.call(name, params, options)
-  local answer, err, info = default():call(name, params, options)
-  return answer, err, info
+function lazy.call()
+  return require("cr.client").module_call(default)
 end
 
 --- Descriptors of all operations by API name; a snake_case name finds its descriptor too.
@@ -71,21 +74,21 @@ end
 -- style, items, fields}), `paging`, `ram_action`, `ram_resource` (nil where the vendor publishes
 -- none).
 -- @table operations
-local lazy = { operations = operations.descriptors }
+function lazy.operations()
+  return require("cr.operations").descriptors()
+end
 
 return setmetatable(cr, {
   __index = function(module, key)
+    local value
     if lazy[key] then
-      module[key] = lazy[key]()
-      return module[key]
+      value = lazy[key]()
+    elseif type(key) == "string" and core.find_operation(key) then
+      value = require("cr.client").module_function(key, default)
     end
-    local method = client.method(key)
-    if method then
-      module[key] = function(params, options)
-        local answer, err, info = method(default(), params, options)
-        return answer, err, info
-      end
-      return module[key]
+    if value ~= nil then
+      module[key] = value
     end
+    return value
   end,
 })
