@@ -52,14 +52,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
 {
     struct cr_http *http = user;
     size_t length = size * count;
-    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new block, after a 1xx or CONNECT */
+    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new block, after a 1xx */
         cr_buffer_clear(&http->headers);
         http->header_count = 0;
-    }
-    cr_buffer_append(&http->headers, data, length);
-    if (++http->header_count > CR_MAX_RESPONSE_HEADERS) {
+    } else if (length > 2 && ++http->header_count > CR_MAX_RESPONSE_HEADERS) {
         http->headers.status = CR_ELIMIT;
     }
+    cr_buffer_append(&http->headers, data, length);
     return http->headers.status == CR_OK ? length : 0;
 }
 
@@ -357,8 +356,10 @@ static const char *failure_code(CURLcode code)
 static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
                                        struct cr_http_failure *failure)
 {
-    long request_bytes = 0;
+    long request_bytes = 0, connect_status = 0;
     curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    bool is_proxy = connect_status != 0 && connect_status / 100 != 2;
     if (http->body.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
     } else if (http->headers.status == CR_ELIMIT) {
@@ -366,10 +367,13 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
     } else if (http->body.status == CR_ENOMEM || http->headers.status == CR_ENOMEM) {
         refuse(failure, "OutOfMemory", "out of memory");
     } else {
-        refuse(failure, failure_code(code),
-               http->error[0] != '\0' ? http->error : curl_easy_strerror(code));
+        const char *name = is_proxy ? "ProxyFailed" : failure_code(code);
+        if (code == CURLE_UNSUPPORTED_PROTOCOL && request_bytes > 0) {
+            name = "BadHttp"; /* the peer's protocol, not the URL's */
+        }
+        refuse(failure, name, http->error[0] != '\0' ? http->error : curl_easy_strerror(code));
     }
-    failure->sent = request_bytes > 0;
+    failure->sent = request_bytes > 0 && !is_proxy; /* a refused CONNECT counts as bytes, too */
     return CR_ETRANSFER;
 }
 
@@ -476,7 +480,8 @@ bool cr_http_next_header(struct cr_slice *block, struct cr_pair *header)
             length--;
         }
         const char *colon = memchr(start, ':', length);
-        if (colon != NULL && memcmp(start, "HTTP/", length < 5 ? length : 5) != 0) {
+        bool is_folded = start[0] == ' ' || start[0] == '\t'; /* goes on with the line before */
+        if (colon != NULL && !is_folded && memcmp(start, "HTTP/", length < 5 ? length : 5) != 0) {
             struct cr_slice name = {start, (size_t)(colon - start)};
             struct cr_slice value = {colon + 1, length - name.length - 1};
             header->name = cr_text_trim(name);

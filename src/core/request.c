@@ -238,7 +238,8 @@ enum cr_status cr_request_sign_v3(struct cr_request *request, const struct cr_at
     return cr_buffer_check(&request->url, err);
 }
 
-/* The parameters that V1 puts beside the operation's own. */
+/* The parameters that V1 puts beside the operation's own. An operation that is not in the table may
+ * be given one of these names; the signer refuses a name that comes twice. */
 static void add_v1_pairs(struct cr_request *request, const struct cr_attempt *attempt,
                          const struct attempt_texts *texts)
 {
@@ -268,6 +269,12 @@ enum cr_status cr_request_sign_v1(struct cr_request *request, const struct cr_at
         return err->status;
     }
     add_v1_pairs(request, attempt, &texts);
+    for (size_t i = 0; i < cr_request_parameter_count(request); i++) {
+        if (cr_text_compare_lower(cr_request_parameter(request, i).name, CR_LITERAL("signature")) ==
+            0) {
+            return cr_fail(err, CR_EINVAL, "a parameter cannot be named Signature");
+        }
+    }
     if (collect(request, attempt, &sign, err) != CR_OK ||
         cr_sign_v1(&request->signing, &sign, err) != CR_OK) {
         return err->status;

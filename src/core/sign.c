@@ -54,6 +54,10 @@ enum cr_status cr_sign_canonical_query(struct cr_signing *signing,
     cr_pairs_sort(request->query, request->query_count, cr_pair_compare);
     for (size_t i = 0; i < request->query_count; i++) {
         if (i > 0) {
+            if (cr_pair_compare(&request->query[i - 1], &request->query[i]) == 0) {
+                return cr_fail(err, CR_EINVAL,
+                               "a parameter has the name of one of the signature's");
+            }
             cr_buffer_append_char(out, '&');
         }
         cr_text_percent_encode(out, request->query[i].name);

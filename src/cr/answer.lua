@@ -117,7 +117,10 @@ local function read(response)
       unreadable("NotJson", "is markup and no JSON", response)
   end
   decode = decode or decoder()
-  local value = decode(body)
+  local value
+  if not body:find("\0", 1, true) then -- lua-cjson takes a NUL for the end
+    value = decode(body)
+  end
   if value == nil then
     return nil, unreadable("NotJson", "is no valid JSON", response)
   end

@@ -77,6 +77,14 @@ local function mask_all(value, credential)
   return masked
 end
 
+--- The same for an error, in place.
+local function masked(err, credential)
+  for name, value in pairs(err) do
+    err[name] = mask_all(value, credential)
+  end
+  return err
+end
+
 --- A failure of any transport as code, message, sent.
 local function read_failure(failure)
   if type(failure) == "table" then
@@ -88,22 +96,18 @@ end
 
 local function transport_error(attempt, failure)
   local code, message, sent = read_failure(failure)
-  return new_error {
-    kind = "transport", code = code, message = mask(message, attempt.credential),
-    operation = attempt.operation.name,
+  return masked(new_error {
+    kind = "transport", code = code, message = message, operation = attempt.operation.name,
     hint = hint.for_transport(code, attempt),
     retryable = retry.after_transport(attempt.operation, code, sent),
-  }
+  }, attempt.credential)
 end
 
 local function complete_service_error(err, attempt, response)
   err.operation = attempt.operation.name
   err.hint = hint.for_service(err, attempt, response)
-  for _, name in ipairs { "code", "message", "recommend", "access_denied", "request_id", "hint" } do
-    err[name] = mask_all(err[name], attempt.credential)
-  end
   err.retryable = retry.after_answer(attempt.operation, err)
-  return err
+  return masked(err, attempt.credential)
 end
 
 local function is_response(response)
@@ -174,7 +178,7 @@ end
 --- Tells the hook about an attempt. It gets no header, no body and no parameter.
 local function report(attempt, err, response, pause)
   local info = response and response.info or {}
-  attempt.settings.on_attempt {
+  local event = {
     operation = attempt.operation.name,
     attempt = attempt.number,
     endpoint = attempt.endpoint.origin,
@@ -191,6 +195,7 @@ local function report(attempt, err, response, pause)
     connection_reused = info.connection_reused,
     pause = pause,
   }
+  attempt.settings.on_attempt(attempt.credential and mask_all(event, attempt.credential) or event)
 end
 
 --- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the

@@ -10,6 +10,12 @@ local operations = {}
 
 local by_number = {}
 
+--- The API has no idempotency token: only what its name says is a read may be repeated after the
+-- request was sent.
+local function is_read(name)
+  return name:find("^Get%u") ~= nil or name:find("^List%u") ~= nil
+end
+
 local function operation(number)
   local found = by_number[number]
   if not found then
@@ -19,9 +25,7 @@ local function operation(number)
       name = name,
       lua_name = lua_name,
       method = method,
-      -- The API has no idempotency token: only what its name says is a read may be repeated
-      -- after the request was sent.
-      is_read = name:find("^Get") ~= nil or name:find("^List") ~= nil,
+      is_read = is_read(name),
     }
     by_number[number] = found
   end
@@ -41,7 +45,7 @@ function operations.unlisted(name, method)
     name = name,
     lua_name = name,
     method = method,
-    is_read = name:find("^Get") ~= nil or name:find("^List") ~= nil,
+    is_read = is_read(name),
   }
 end
 
