@@ -1,6 +1,7 @@
 #include "rounds.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,10 +22,15 @@ static const struct work *find(const struct work *works, const char *name)
 
 int rounds_serve(const struct work *works, void *state)
 {
-    char line[64], name[32];
-    long count = 0;
+    char line[64];
     while (fgets(line, sizeof line, stdin) != NULL) {
-        if (sscanf(line, "%31s %ld", name, &count) != 2 || count < 1) {
+        char *name = line, *space = strchr(line, ' ');
+        if (space == NULL) {
+            return 1;
+        }
+        *space = '\0';
+        long count = strtol(space + 1, NULL, 10);
+        if (count < 1) {
             return 1;
         }
         const struct work *work = find(works, name);

@@ -31,7 +31,7 @@ struct sign {
 
 static bool hash(struct sign *sign, size_t length)
 {
-    unsigned char out[SHA256_SIZE];
+    unsigned char out[SHA256_SIZE] = {0};
     bool ok = EVP_DigestInit_ex2(sign->digest, sign->sha256, NULL) == 1 &&
               EVP_DigestUpdate(sign->digest, sign->text, length) == 1 &&
               EVP_DigestFinal_ex(sign->digest, out, NULL) == 1;
@@ -41,7 +41,7 @@ static bool hash(struct sign *sign, size_t length)
 
 static bool mac(struct sign *sign)
 {
-    unsigned char out[SHA256_SIZE];
+    unsigned char out[SHA256_SIZE] = {0};
     size_t written = 0;
     bool ok = EVP_MAC_init(sign->keyed, NULL, 0, NULL) == 1 &&
               EVP_MAC_update(sign->keyed, sign->text, sign->string_to_sign) == 1 &&

@@ -41,7 +41,7 @@ static int measure(int number, char **command)
     pid_t pid = 0;
     int status = 0;
     double wall = nanoseconds();
-    if (posix_spawn(&pid, command[0], NULL, NULL, command, environ) != 0 ||
+    if (command[0] == NULL || posix_spawn(&pid, command[0], NULL, NULL, command, environ) != 0 ||
         wait4(pid, &status, 0, &usage) != pid || status != 0) {
         fprintf(stderr, "spawn: %s failed\n", command[0]);
         return 1;

@@ -797,10 +797,61 @@ describe("a transport of the user", function()
     assert.equal("GetRepoTag: Http404 (HTTP 404): the service gives no message.", tostring(err))
   end)
 
-  it("that raises is heard by the caller", function()
+  it("may yield, so that calls of one client overlap without meeting", function()
+    local log = {}
+    local client = cr.new {
+      region = "cn-hangzhou", credentials = recorder.KEY,
+      transport = {
+        exchange = function(request)
+          log[#log + 1] = request
+          coroutine.yield()
+          if #log <= 6 then -- the first attempt of each
+            return recorder.response(500, '{"Code":"Busy"}')
+          end
+          local name = recorder.query(request.url).InstanceId
+          return recorder.response(200, ('{"IsSuccess":true,"Name":"%s"}'):format(name))
+        end,
+        sleep = function() coroutine.yield() end,
+      },
+    }
+    local threads, answers, running = {}, {}, 6
+    for i = 1, 6 do
+      local name = ("i%d"):format(i):rep(i * 50)
+      threads[i] = coroutine.create(function()
+        answers[i] = assert(client:get_instance { InstanceId = name }).Name == name
+      end)
+    end
+    while running > 0 do
+      running = 0
+      for i = 1, 6 do
+        if coroutine.status(threads[i]) ~= "dead" then
+          running = running + 1
+          assert(coroutine.resume(threads[i]))
+        end
+      end
+    end
+    assert.same({ true, true, true, true, true, true }, answers)
+    local nonces = {}
+    for _, request in ipairs(log) do
+      local headers = fixture.copy(request.headers)
+      local authorization = headers.authorization
+      headers.authorization = nil
+      assert.equal(cr.sign({
+        method = request.method, query = recorder.query(request.url), headers = headers,
+        access_key_id = recorder.KEY.access_key_id,
+        access_key_secret = recorder.KEY.access_key_secret,
+      }).authorization, authorization)
+      assert.is_nil(nonces[headers["x-acs-signature-nonce"]])
+      nonces[headers["x-acs-signature-nonce"]] = true
+    end
+    assert.is_true(#log >= 12)
+  end)
+
+  it("that raises is heard by the caller, and the next call works", function()
     local ok, message = pcall(behaves, function() error("a bug in it", 0) end)
     assert.is_false(ok)
     assert.equal("a bug in it", message)
+    assert.truthy(judge(200, "{}"))
   end)
 
   it("has a clock and a sleep of the library when it brings none", function()

@@ -40,7 +40,8 @@ end)
 describe("cr.core.utf8_error", function()
   it("points at the first byte that is not UTF-8", function()
     assert.is_nil(core.utf8_error("")) -- nothing wrong with nothing
-    assert.is_nil(core.utf8_error("plain \0 \195\169 \233\149\156 \240\159\152\128 \244\143\191\191"))
+    assert.is_nil(core.utf8_error(
+      "plain \0 \195\169 \233\149\156 \240\159\152\128 \244\143\191\191"))
     for text, offset in pairs {
       ["a\128"] = 2, ["ab\192\128"] = 3, ["\224\159\191"] = 1, ["\237\160\128"] = 1,
       ["\244\144\128\128"] = 1, ["\240\143\191\191"] = 1, ["x\195"] = 2, ["\226\130"] = 1,

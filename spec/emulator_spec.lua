@@ -563,11 +563,11 @@ describe("the emulator", function()
     local port = server.https_endpoint:match(":(%d+)$")
     for _, host in ipairs { "127.0.0.1", "localhost" } do
       local url = ("https://%s:%s/_emulator/health"):format(host, port)
-      local command = ("curl -sS --noproxy '*' --cacert %s %s 2>&1")
+      local command = ("env -u LD_PRELOAD curl -sS --noproxy '*' --cacert %s %s 2>&1")
         :format(emulator.quote(server.ca_file), url)
       assert.are.equal('{"ok":true}\n', run(command))
     end
-    local untrusted = ("curl -s --noproxy '*' %s/_emulator/health; echo $?")
+    local untrusted = ("env -u LD_PRELOAD curl -s --noproxy '*' %s/_emulator/health; echo $?")
       :format(server.https_endpoint)
     assert.are.equal("60\n", run(untrusted))
   end)

@@ -65,7 +65,8 @@ function emulator.start(given)
     arguments = arguments .. " --fixture " .. emulator.quote(fixture)
   end
   local server = setmetatable({}, Server)
-  server.output = assert(io.popen("exec " .. emulator.command(arguments), "r"))
+  server.output = assert(io.popen("exec env -u LD_PRELOAD " ..
+    emulator.command(arguments), "r"))
   for line in server.output:lines() do
     local name, value = line:match("^export ([%w_]+)=(.*)$")
     server[FIELDS[name] or "unexpected"] = value and unquote(value) or line

@@ -91,11 +91,11 @@ static int request_aim(lua_State *L)
 typedef enum cr_status sign_function(struct cr_request *request, const struct cr_attempt *attempt,
                                      struct cr_error *err);
 
+/* `nonce` is the caller's, because `attempt` points to it. */
 static enum cr_status sign_attempt(lua_State *L, struct request *request,
-                                   struct cr_attempt *attempt, sign_function *function,
-                                   struct cr_error *err)
+                                   struct cr_attempt *attempt, char nonce[CR_NONCE_TEXT],
+                                   sign_function *function, struct cr_error *err)
 {
-    char nonce[CR_NONCE_TEXT];
     if (request->tools == NULL || request->tools->crypto.sha256 == NULL) {
         request->tools = lcr_get_tools(L, err); /* OpenSSL's start is paid by the first signature */
     }
@@ -104,7 +104,7 @@ static enum cr_status sign_attempt(lua_State *L, struct request *request,
     }
     request->core.signing.crypto = &request->tools->crypto;
     attempt->nonce.data = nonce;
-    attempt->nonce.length = sizeof nonce;
+    attempt->nonce.length = CR_NONCE_TEXT;
     return function(&request->core, attempt, err);
 }
 
@@ -115,6 +115,7 @@ static int sign(lua_State *L, sign_function *function)
     struct request *request = check_request(L);
     struct cr_error err = {CR_OK, NULL};
     struct cr_attempt attempt = {0};
+    char nonce[CR_NONCE_TEXT];
     lua_Number time = floor(luaL_checknumber(L, 2));
     luaL_argcheck(L, fabs(time) < furthest, 2, "a time in seconds since the epoch expected");
     attempt.time = (int64_t)time;
@@ -125,7 +126,7 @@ static int sign(lua_State *L, sign_function *function)
     }
     attempt.retry = (unsigned)luaL_checkinteger(L, 6);
     attempt.pause = (unsigned long)luaL_checknumber(L, 7);
-    if (sign_attempt(L, request, &attempt, function, &err) != CR_OK) {
+    if (sign_attempt(L, request, &attempt, nonce, function, &err) != CR_OK) {
         lua_pushnil(L);
         lua_pushstring(L, err.text);
         return 2;

@@ -41,6 +41,10 @@ static struct cr_span keep(struct cr_request *request, struct cr_slice text)
 {
     struct cr_span span = {request->text.length, text.length};
     cr_buffer_append_slice(&request->text, text);
+    if (request->text.status != CR_OK) { /* nothing was appended that it could point at */
+        span.start = 0;
+        span.length = 0;
+    }
     return span;
 }
 

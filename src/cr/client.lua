@@ -20,6 +20,10 @@ local client = {}
 
 local Client = {}
 
+-- Settings of each client: beside the object and not in it, so that a walk over a client finds no
+-- proxy password and no credential.
+local private = setmetatable({}, { __mode = "k" })
+
 --- What the flattening in C found wrong, as an error object.
 local function validation_error(operation, path, expected, got)
   local code, message
@@ -270,14 +274,58 @@ local function run(request, operation, params, settings)
   return perform(operation, request, settings, endpoint)
 end
 
+--- The given settings over `base`, with what they stand for: a provider for credentials, a whole
+-- transport, an endpoint that is found once where it cannot change.
+local function resolve(given, base)
+  local settings = {}
+  for _, source in ipairs { base, given } do
+    for key, value in pairs(source) do
+      settings[key] = value
+    end
+  end
+  if given.credentials ~= nil or not settings.provider then
+    settings.provider = credentials.new(given.credentials)
+  end
+  settings.credentials = nil
+  if given.transport then
+    settings.transport = setmetatable({}, { __index = given.transport })
+    settings.transport.now = given.transport.now or core.time
+    settings.transport.sleep = given.transport.sleep or core.sleep
+    settings.send = nil
+  end
+  if given.region and not given.endpoint then
+    settings.endpoint = nil -- a region given for one call outranks the client's endpoint
+  end
+  local known
+  settings.endpoint_of = function(current)
+    if known then
+      return known
+    end
+    local found, err = endpoints.resolve(current)
+    if found and (current.endpoint or current.region) then
+      known = found
+    end
+    return found, err
+  end
+  return settings
+end
+
+local function settings_of(self)
+  local settings = private[self]
+  if not settings then
+    error("not a client: call methods as client:method(…)", 4)
+  end
+  return settings
+end
+
 -- A request of the core, taken out while a call uses it: calls that overlap (in coroutines, from
 -- finalizers) find none and make their own; one lost to an error that was raised is collected.
 local idle_request
 
 local function call(self, operation, params, options)
-  local settings = self.settings
+  local settings = settings_of(self)
   if options then
-    settings = self.with_options(options)
+    settings = resolve(options, settings)
     if options.method and options.method ~= operation.method then
       operation = setmetatable({ other_method = options.method }, { __index = operation })
     end
@@ -354,7 +402,7 @@ end
 
 --- Drops kept connections. The client can go on being used.
 function Client:close()
-  local transport = self.settings.transport
+  local transport = settings_of(self).transport
   if transport.close then
     transport.close()
   end
@@ -402,7 +450,7 @@ local metatable = {
   __index = Client,
   __name = "cr.client",
   __tostring = function(self)
-    local settings = self.settings
+    local settings = settings_of(self)
     local where = settings.endpoint or settings.region or "environment"
     return ("cr.client (%s)"):format((where:gsub("^.*@", ""))) -- no password put there by mistake
   end,
@@ -416,42 +464,6 @@ function client.problem(what, given, is_option)
     problem = problem and what .. ": " .. problem
   end
   return problem
-end
-
---- The given settings over `base`, with what they stand for: a provider for credentials, a whole
--- transport, an endpoint that is found once where it cannot change.
-local function resolve(given, base)
-  local settings = {}
-  for _, source in ipairs { base, given } do
-    for key, value in pairs(source) do
-      settings[key] = value
-    end
-  end
-  if given.credentials ~= nil or not settings.provider then
-    settings.provider = credentials.new(given.credentials)
-  end
-  settings.credentials = nil
-  if given.transport then
-    settings.transport = setmetatable({}, { __index = given.transport })
-    settings.transport.now = given.transport.now or core.time
-    settings.transport.sleep = given.transport.sleep or core.sleep
-    settings.send = nil
-  end
-  if given.region and not given.endpoint then
-    settings.endpoint = nil -- a region given for one call outranks the client's endpoint
-  end
-  local known
-  settings.endpoint_of = function(current)
-    if known then
-      return known
-    end
-    local found, err = endpoints.resolve(current)
-    if found and (current.endpoint or current.region) then
-      known = found
-    end
-    return found, err
-  end
-  return settings
 end
 
 --- Makes a client. See the README for the configuration.
@@ -469,12 +481,9 @@ function client.new(given)
     settings.transport = require "cr.transport.curl" ()
     settings.send = settings.transport.send
   end
-  return setmetatable({
-    settings = settings,
-    with_options = function(options)
-      return resolve(options, settings)
-    end,
-  }, metatable)
+  local self = setmetatable({}, metatable)
+  private[self] = settings
+  return self
 end
 
 return client

@@ -11,6 +11,9 @@ local suggest = require "cr.suggest"
 
 local endpoint = {}
 
+-- Values of ALIBABA_CLOUD_ENDPOINT_TYPE.
+local NETWORKS = { vpc = true, public = true, internet = true, [""] = true }
+
 local DEFAULT_PORT = { http = 80, https = 443 }
 
 local function invalid(message, hint)
@@ -92,7 +95,14 @@ local function from_environment(settings)
     return invalid("no region and no endpoint is configured",
       'set region = "cn-…" or endpoint = "…", or the variable ALIBABA_CLOUD_REGION_ID')
   end
-  local network = settings.network or os.getenv "ALIBABA_CLOUD_ENDPOINT_TYPE"
+  local network = settings.network
+  if not network then
+    network = (os.getenv "ALIBABA_CLOUD_ENDPOINT_TYPE" or ""):lower()
+    if not NETWORKS[network] then
+      return invalid(("ALIBABA_CLOUD_ENDPOINT_TYPE is %q"):format(network),
+        'set it to "vpc" or "public", or not at all')
+    end
+  end
   return endpoint.of_region(region, network)
 end
 

@@ -38,13 +38,16 @@ end
 
 --- Whether a failed answer may be repeated.
 function retry.after_answer(operation, err)
-  if answer.is_throttling(err.code) or err.code == "ServiceUnavailable" then
+  if answer.is_throttling(err.code) or err.http_status == 429 or
+    err.code == "ServiceUnavailable" then
     return true
   end
   if err.code == "SLB_SERVICE_ERROR" then
     return ACL[operation.name] == true
   end
-  return operation.is_read and (err.http_status or 0) >= 500
+  -- SignatureNonceUsed: libcurl sends a request again by itself when a kept connection turns out to
+  -- be closed, and the first one had arrived.
+  return operation.is_read and ((err.http_status or 0) >= 500 or err.code == "SignatureNonceUsed")
 end
 
 --- Seconds the service asks to wait, or nil: `x-acs-retry-after` in milliseconds, before that
