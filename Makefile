@@ -97,12 +97,12 @@ asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSani
 .PHONY: valgrind
 valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
 	@tools/need valgrind
-	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
+	@SUITE=valgrind WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
 		tools/test $(LUA)
 
 .PHONY: gc-stress
 gc-stress: test-packages ## The specs with a collector that never rests
-	@BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
+	@SUITE=gc-stress BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
 
 .PHONY: lint
 lint: test-packages lint-packages all ## Every static gate

@@ -48,6 +48,9 @@ local function validation_error(operation, path, expected, got)
   }
 end
 
+-- Bytes. A shorter "secret" stands in any sentence by chance; real ones have 30 and more.
+local SHORTEST_SECRET = 6
+
 --- Replaces what must not be shown, also percent-encoded once (in a query) and twice (in the
 -- string to sign of a V1 signature).
 local function mask(text, credential)
@@ -55,7 +58,7 @@ local function mask(text, credential)
     return (value:gsub("[^%w%-_.~]", function(c) return ("%%%02X"):format(c:byte()) end))
   end
   for _, secret in pairs { credential.security_token, credential.access_key_secret } do
-    for _ = 1, 3 do
+    for _ = 1, #secret < SHORTEST_SECRET and 0 or 3 do
       local start, stop = text:find(secret, 1, true)
       while start do
         text = text:sub(1, start - 1) .. "***" .. text:sub(stop + 1)
@@ -100,18 +103,21 @@ end
 
 local function transport_error(attempt, failure)
   local code, message, sent = read_failure(failure)
-  return masked(new_error {
-    kind = "transport", code = code, message = message, operation = attempt.operation.name,
-    hint = hint.for_transport(code, attempt),
-    retryable = retry.after_transport(attempt.operation, code, sent),
-  }, attempt.credential)
+  local err = masked(new_error { kind = "transport", code = code, message = message },
+    attempt.credential)
+  err.operation = attempt.operation.name
+  err.hint = hint.for_transport(code, attempt)
+  err.retryable = retry.after_transport(attempt.operation, code, sent)
+  return err
 end
 
 local function complete_service_error(err, attempt, response)
-  err.operation = attempt.operation.name
-  err.hint = hint.for_service(err, attempt, response)
+  local message = err.message
   err.retryable = retry.after_answer(attempt.operation, err)
-  return masked(err, attempt.credential)
+  masked(err, attempt.credential)
+  err.operation = attempt.operation.name
+  err.hint = hint.for_service(err, attempt, response, message)
+  return err
 end
 
 local function is_response(response)

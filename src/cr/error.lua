@@ -30,7 +30,7 @@ function Error:__tostring()
   if self.request_id then
     parts[#parts + 1] = "RequestId " .. self.request_id
   end
-  return table.concat(parts, " ")
+  return (table.concat(parts, " "):gsub("%s*[\r\n]+%s*", " ")) -- a string to sign has lines
 end
 
 function Error.__concat(a, b)

@@ -34,8 +34,8 @@ local function trimmed(value)
 end
 
 --- Equal strings to sign and unequal signatures: only the key differs.
-local function signature(err, attempt)
-  local theirs = err.message:match("server string to sign is:%s*(.-)%s*$")
+local function signature(_, attempt, _, message)
+  local theirs = message:match("server string to sign is:%s*(.-)%s*$")
   if not theirs or theirs == "" then
     return "the access key secret does not belong to the access key id, or the request was " ..
       "changed on its way"
@@ -103,12 +103,13 @@ local by_code = {
 }
 
 --- For an answer of the service.
--- @tparam table err
+-- @tparam table err with its secrets masked
 -- @tparam table attempt operation, settings, endpoint, credential, time, request
 -- @tparam table response
-function hint.for_service(err, attempt, response)
+-- @tparam string message the service's, nothing masked
+function hint.for_service(err, attempt, response, message)
   local make = by_code[err.code] or (err.access_denied and permission)
-  return make and make(err, attempt, response)
+  return make and make(err, attempt, response, message)
 end
 
 --- For an exchange that brought no answer.
