@@ -28,6 +28,8 @@ struct cr_http {
     struct cr_buffer lines; /* request headers, "name: value" and NUL each */
     struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
     bool may_raise_sigpipe;
+    bool sent;          /* the request has been handed to the connection */
+    bool resent;        /* libcurl wanted to send it once more, and was stopped */
     bool trust_unknown; /* setting them failed half-way */
     char error[CURL_ERROR_SIZE];
 };
@@ -61,6 +63,23 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
     cr_buffer_append(&http->headers, data, length);
     return http->headers.status == CR_OK ? length : 0;
 }
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* Before each request. When a kept connection turns out to be closed before a byte of the answer,
+ * libcurl sends the request again by itself, whatever it is; whether that is safe is the caller's
+ * to say, and a signature is good for one request only. */
+static int on_request(void *user, char *peer, char *local, int peer_port, int local_port)
+{
+    struct cr_http *http = user;
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    http->resent = http->sent;
+    http->sent = true;
+    return http->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+#endif
 
 /* What no exchange changes. */
 static bool set_fixed_options(struct cr_http *http)
@@ -96,6 +115,10 @@ static bool set_fixed_options(struct cr_http *http)
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, http) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, http) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075000
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, http) == CURLE_OK;
+#endif
     /* A libcurl built without zlib refuses, and then simply gets plain answers. */
     if (ok) {
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -356,24 +379,31 @@ static const char *failure_code(CURLcode code)
 static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
                                        struct cr_http_failure *failure)
 {
-    long request_bytes = 0, connect_status = 0;
-    curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    long connect_status = 0;
     curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-    bool is_proxy = connect_status != 0 && connect_status / 100 != 2;
+#if LIBCURL_VERSION_NUM < 0x075000
+    long request_bytes = 0;
+    curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    http->sent = request_bytes > 0; /* counts a CONNECT too: on the safe side */
+#endif
     if (http->body.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
     } else if (http->headers.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer has more than 64 KiB or 200 headers");
+    } else if (http->resent) {
+        refuse(failure, "ConnectionClosed", "the peer closed the kept connection unanswered");
     } else if (http->body.status == CR_ENOMEM || http->headers.status == CR_ENOMEM) {
         refuse(failure, "OutOfMemory", "out of memory");
     } else {
-        const char *name = is_proxy ? "ProxyFailed" : failure_code(code);
-        if (code == CURLE_UNSUPPORTED_PROTOCOL && request_bytes > 0) {
+        const char *name = failure_code(code);
+        if (connect_status != 0 && connect_status / 100 != 2) {
+            name = "ProxyFailed";
+        } else if (code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) {
             name = "BadHttp"; /* the peer's protocol, not the URL's */
         }
         refuse(failure, name, http->error[0] != '\0' ? http->error : curl_easy_strerror(code));
     }
-    failure->sent = request_bytes > 0 && !is_proxy; /* a refused CONNECT counts as bytes, too */
+    failure->sent = http->sent;
     return CR_ETRANSFER;
 }
 
@@ -442,6 +472,8 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
     cr_buffer_clear(&http->headers);
     cr_buffer_reset(&http->body, request->max_body);
     http->header_count = 0;
+    http->sent = false;
+    http->resent = false;
     http->error[0] = '\0';
 
     if (strspn(request->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(request->method) ||

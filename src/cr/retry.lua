@@ -45,8 +45,8 @@ function retry.after_answer(operation, err)
   if err.code == "SLB_SERVICE_ERROR" then
     return ACL[operation.name] == true
   end
-  -- SignatureNonceUsed: libcurl sends a request again by itself when a kept connection turns out to
-  -- be closed, and the first one had arrived.
+  -- SignatureNonceUsed: something on the way has sent the request again (a proxy, or libcurl before
+  -- 7.80 on a kept connection that turned out to be closed), and the first one had arrived.
   return operation.is_read and ((err.http_status or 0) >= 500 or err.code == "SignatureNonceUsed")
 end
 
