@@ -97,7 +97,8 @@ asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSani
 .PHONY: valgrind
 valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
 	@tools/need valgrind
-	@SUITE=valgrind WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
+	@SUITE=valgrind \
+		WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
 		tools/test $(LUA)
 
 .PHONY: gc-stress
