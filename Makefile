@@ -25,7 +25,7 @@ BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson $(LUA_
 EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
 TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2 \
 	libluajit2-5.1-dev lua-busted lua-socket curl luarocks
-LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils
+LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils git
 BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -78,7 +78,7 @@ env: ## Print the exports with which $(LUA) finds cr: eval "$$(make -s env)"
 
 .PHONY: demo
 demo: emulator-packages all ## Describe an image tag, over real HTTP, from the emulator
-	@eval "$$($(MAKE) -s env)" && tools/with-emulator $(LUA) examples/get_repo_tag.lua
+	@eval "$$($(MAKE) -s env)" && CR_BIN=$(COMMAND) tools/with-emulator $(LUA) examples/get_repo_tag.lua
 
 .PHONY: emulator
 emulator: emulator-packages all ## Run the emulator in the foreground (PORT=… to choose its port)

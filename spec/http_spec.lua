@@ -611,13 +611,21 @@ describe("a failure", function()
     end
   end)
 
-  it("to speak TLS is TlsFailed, and nothing was sent", function()
+  it("to speak TLS is TlsHandshakeFailed, and nothing was sent", function()
     start [[
       local connection = accept()
       connection:send "HTTP/1.1 400 Bad Request\r\n\r\n"
       connection:close()
     ]]
-    refused("TlsFailed", false, exchange { url = "https://" .. peer.address .. "/" })
+    refused("TlsHandshakeFailed", false, exchange { url = "https://" .. peer.address .. "/" })
+  end)
+
+  it("over a proxy does not quote the proxy's password", function()
+    for _, proxy in ipairs { "htp://user:hunter2@127.0.0.1:1", "http://user:hunter2@:x:" } do
+      local response, failure = exchange { url = "http://127.0.0.1:1/", proxy = proxy }
+      assert.is_nil(response)
+      assert.is_nil(failure.message:find("hunter2", 1, true), failure.message)
+    end
   end)
 
   it("leaves the handle usable", function()

@@ -741,6 +741,23 @@ describe("a table that holds itself", function()
 end)
 
 describe("the caller's tables", function()
+  it("may change in a finalizer while they are read", function()
+    local finalizer = require "spec.support.finalizer"
+    for _ = 1, 300 do
+      local free = { k1 = "v", k2 = "v", k3 = "v" }
+      for _ = 1, 2 do
+        finalizer(function()
+          for i = 1, 400 do
+            rawset(free, "x" .. i, "y")
+          end
+        end)
+      end
+      -- Right or refused, but no read or write beside the memory: the sanitizers watch.
+      pcall(client.create_artifact_build_rule, client, { InstanceId = "a", Parameters = free,
+        ArtifactType = "x", ScopeId = "s", ScopeType = "t" })
+    end
+  end)
+
   it("run no metamethod", function()
     local function forbidden()
       error "a metamethod was run"

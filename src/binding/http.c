@@ -207,6 +207,7 @@ static int exchange(lua_State *L, struct http *http, const struct cr_http_reques
     }
     http->busy = true;
     int pushed = push_response(L, &response);
+    cr_http_forget(http->handle);
     http->busy = false;
     return pushed;
 }

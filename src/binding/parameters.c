@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Appends to the path; one that does not fit any more is cut: it only stands in an error then,
- * because push_path refuses it as a key. */
+ * because put refuses it as a key. */
 static void path_append(struct lcr_path *path, const char *text, size_t length)
 {
     size_t room = sizeof path->text - path->length;
@@ -350,6 +350,10 @@ static bool flatten_object(struct flatten *f, const struct cr_schema *schema,
             schema->type == CR_TYPE_OBJECT
                 ? cr_schema_find(schema->children, schema->child_count, name)
                 : &lcr_any;
+        if (field == NULL) { /* a finalizer has put it there since the check */
+            struct lcr_path unknown = lcr_path_child(path, name);
+            return lcr_reject_unknown(f->L, &unknown, schema->children, schema->child_count);
+        }
         struct lcr_path child = lcr_path_child(path, name);
         if (!flatten_value(f, field, &child, lua_gettop(f->L))) {
             return false;

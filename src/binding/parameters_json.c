@@ -97,17 +97,27 @@ static bool write_field(lua_State *L, struct cr_buffer *out, const struct cr_sch
     return true;
 }
 
-/* The names of a free map in byte order, as slices into the table's own keys. [-0, +1] */
-static struct cr_pair *push_sorted_names(lua_State *L, int table, size_t count)
+/* The names of a free map in byte order, with their number. They are anchored in a table of their
+ * own: making room for them may run a finalizer, which may change the map. [-0, +2] */
+static struct cr_pair *push_sorted_names(lua_State *L, int table, size_t *count)
 {
-    struct cr_pair *names = lua_newuserdata(L, (count > 0 ? count : 1) * sizeof *names);
-    size_t i = 0;
+    size_t room = *count, found = 0;
+    lua_createtable(L, (int)room, 0);
+    int anchor = lua_gettop(L);
+    struct cr_pair *names = lua_newuserdata(L, (room > 0 ? room : 1) * sizeof *names);
     lua_pushnil(L);
     while (lua_next(L, table) != 0) {
         lua_pop(L, 1);
-        names[i++].name = lcr_to_slice(L, -1);
+        if (found == room || lua_type(L, -1) != LUA_TSTRING) {
+            lua_pop(L, 1);
+            break;
+        }
+        names[found].name = lcr_to_slice(L, -1);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, anchor, (int)++found);
     }
-    cr_pairs_sort(names, count, cr_pair_compare);
+    *count = found;
+    cr_pairs_sort(names, found, cr_pair_compare);
     return names;
 }
 
@@ -127,14 +137,14 @@ static bool write_object(lua_State *L, struct cr_buffer *out, const struct cr_sc
             }
         }
     } else {
-        const struct cr_pair *names = push_sorted_names(L, table, count);
+        const struct cr_pair *names = push_sorted_names(L, table, &count);
         for (size_t i = 0; i < count; i++) {
             lua_pushlstring(L, names[i].name.data, names[i].name.length);
             if (!write_field(L, out, &lcr_any, path, table)) {
                 return false;
             }
         }
-        lua_pop(L, 1);
+        lua_pop(L, 2);
     }
     cr_buffer_append_char(out, '}');
     return true;

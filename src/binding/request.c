@@ -4,7 +4,7 @@
  *     request:fill(operation number, parameters, defaults, method)  or  request:fill_any(…)
  *     request:aim(origin, host, user agent)
  *     request:sign_v3(…) or request:sign_v1(…), once per attempt
- *     handle:exchange(request, settings, timeout), or request:table(settings, timeout) for a
+ *     handle:send(request, settings, timeout), or request:table(settings, timeout) for a
  *     transport written in Lua
  *     request:clear()
  */

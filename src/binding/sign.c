@@ -190,7 +190,13 @@ static int sign_sign(lua_State *L)
     struct cr_slice id = string_field(L, "access_key_id", v3 ? NULL : "");
     struct cr_slice secret = string_field(L, "access_key_secret", NULL);
     int query = table_field(L, "query"), headers = table_field(L, "headers");
+    struct lcr_tools *tools =
+        lcr_get_tools(L, &err); /* before any slice is taken: it may allocate */
+    if (tools == NULL) {
+        return luaL_error(L, "sign: %s", err.text);
+    }
     struct signer *signer = borrow_signer(L);
+    signer->signing.crypto = &tools->crypto;
     struct cr_sign_request *request = &signer->request;
     request->method = method;
     request->path = path;
@@ -204,13 +210,8 @@ static int sign_sign(lua_State *L)
         problem =
             read_pairs(L, headers, signer->headers, CR_MAX_HEADER_PAIRS, &request->header_count);
     }
-    struct lcr_tools *tools = problem == NULL ? lcr_get_tools(L, &err) : NULL;
     if (problem == NULL) {
         where = "";
-        problem = tools == NULL ? err.text : NULL;
-    }
-    if (problem == NULL) {
-        signer->signing.crypto = &tools->crypto;
         enum cr_status status = v3 ? cr_sign_v3(&signer->signing, request, &err)
                                    : cr_sign_v1(&signer->signing, request, &err);
         problem = status != CR_OK ? err.text : NULL;

@@ -45,10 +45,13 @@ char *cr_buffer_reserve(struct cr_buffer *buffer, size_t count);
 /* Here, because texts are made of many short pieces: while there is room they cost a copy. */
 static inline void cr_buffer_append(struct cr_buffer *buffer, const void *data, size_t count)
 {
+    if (count == 0) {
+        return;
+    }
     char *end = count <= buffer->capacity - buffer->length && buffer->status == CR_OK
                     ? buffer->data + buffer->length
                     : cr_buffer_reserve(buffer, count);
-    if (end != NULL && count > 0) {
+    if (end != NULL) {
         memcpy(end, data, count);
         buffer->length += count;
     }

@@ -1,6 +1,5 @@
 #include "http.h"
 
-#include "crypto.h"
 #include "text.h"
 
 #include <curl/curl.h>
@@ -10,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
 
@@ -19,7 +19,12 @@ enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
  * versions the signal is blocked for this thread and, when it came, taken back. */
 enum { FIRST_WITHOUT_SIGPIPE = 0x075700 };
 
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "libcurl 7.80 or newer is needed: older ones repeat requests by themselves"
+#endif
+
 struct cr_http {
+    pid_t owner;  /* who made the two below: a child must not touch its parent's connections */
     CURLM *multi; /* holds the connections */
     CURL *easy;
     struct cr_buffer headers;
@@ -64,7 +69,6 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
     return http->headers.status == CR_OK ? length : 0;
 }
 
-#if LIBCURL_VERSION_NUM >= 0x075000
 /* Before each request. When a kept connection turns out to be closed before a byte of the answer,
  * libcurl sends the request again by itself, whatever it is; whether that is safe is the caller's
  * to say, and a signature is good for one request only. */
@@ -79,7 +83,6 @@ static int on_request(void *user, char *peer, char *local, int peer_port, int lo
     http->sent = true;
     return http->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
-#endif
 
 /* What no exchange changes. */
 static bool set_fixed_options(struct cr_http *http)
@@ -115,15 +118,32 @@ static bool set_fixed_options(struct cr_http *http)
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, http) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, http) == CURLE_OK;
-#if LIBCURL_VERSION_NUM >= 0x075000
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, http) == CURLE_OK;
-#endif
     /* A libcurl built without zlib refuses, and then simply gets plain answers. */
     if (ok) {
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
     return ok;
+}
+
+/* Anew in a child process, where the parent's handles are given up: closing them would end the
+ * parent's TLS sessions. */
+static bool open_handles(struct cr_http *http)
+{
+    http->multi = curl_multi_init();
+    http->easy = curl_easy_init();
+    cr_buffer_clear(&http->trust);
+    http->trust_unknown = false;
+    if (http->multi == NULL || http->easy == NULL || !set_fixed_options(http)) {
+        curl_easy_cleanup(http->easy);
+        curl_multi_cleanup(http->multi);
+        http->easy = NULL;
+        http->multi = NULL;
+        return false;
+    }
+    http->owner = getpid();
+    return true;
 }
 
 struct cr_http *cr_http_new(void)
@@ -141,9 +161,7 @@ struct cr_http *cr_http_new(void)
     cr_buffer_init(&http->body, 0, true); /* may hold a password or a token */
     cr_buffer_init(&http->lines, MAX_REQUEST_HEADER_BYTES, true);
     cr_buffer_init(&http->trust, MAX_TRUST_BYTES, false);
-    http->multi = curl_multi_init();
-    http->easy = curl_easy_init();
-    if (http->multi == NULL || http->easy == NULL || !set_fixed_options(http)) {
+    if (!open_handles(http)) {
         cr_http_free(http);
         return NULL;
     }
@@ -153,8 +171,10 @@ struct cr_http *cr_http_new(void)
 void cr_http_free(struct cr_http *http)
 {
     if (http != NULL) {
-        curl_easy_cleanup(http->easy);
-        curl_multi_cleanup(http->multi);
+        if (http->owner == getpid()) {
+            curl_easy_cleanup(http->easy);
+            curl_multi_cleanup(http->multi);
+        }
         cr_buffer_clean_up(&http->headers);
         cr_buffer_clean_up(&http->body);
         cr_buffer_clean_up(&http->lines);
@@ -352,6 +372,7 @@ static const char *failure_code(CURLcode code)
     case CURLE_OPERATION_TIMEDOUT:
         return "Timeout";
     case CURLE_SSL_CONNECT_ERROR:
+        return "TlsHandshakeFailed";
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
@@ -381,11 +402,6 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
 {
     long connect_status = 0;
     curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-#if LIBCURL_VERSION_NUM < 0x075000
-    long request_bytes = 0;
-    curl_easy_getinfo(http->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    http->sent = request_bytes > 0; /* counts a CONNECT too: on the safe side */
-#endif
     if (http->body.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
     } else if (http->headers.status == CR_ELIMIT) {
@@ -401,7 +417,10 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
         } else if (code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) {
             name = "BadHttp"; /* the peer's protocol, not the URL's */
         }
-        refuse(failure, name, http->error[0] != '\0' ? http->error : curl_easy_strerror(code));
+        /* What libcurl says of a proxy's URL quotes it, password included. */
+        bool is_shown = http->error[0] != '\0' && strchr(http->error, '@') == NULL &&
+                        strstr(http->error, "proxy scheme") == NULL;
+        refuse(failure, name, is_shown ? http->error : curl_easy_strerror(code));
     }
     failure->sent = http->sent;
     return CR_ETRANSFER;
@@ -475,6 +494,9 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
     http->sent = false;
     http->resent = false;
     http->error[0] = '\0';
+    if (http->owner != getpid() && !open_handles(http)) {
+        return refuse(failure, "OutOfMemory", "libcurl gives no handle");
+    }
 
     if (strspn(request->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(request->method) ||
         request->method[0] == '\0') {
@@ -492,11 +514,22 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
             status = describe_failure(http, code, failure);
         }
     }
-    /* The handle outlives the headers and the body. */
+    /* The handle outlives the headers and the body; V1's URL holds the session token. */
+    curl_easy_setopt(http->easy, CURLOPT_URL, NULL);
     curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, NULL);
     cr_buffer_clear(&http->lines);
     return status;
+}
+
+void cr_http_forget(struct cr_http *http)
+{
+    enum { KEPT = 1024 * 1024 }; /* bytes; a larger answer gives its memory back */
+    cr_buffer_clear(&http->headers);
+    cr_buffer_clear(&http->body);
+    if (http->body.capacity > KEPT) {
+        cr_buffer_clean_up(&http->body);
+    }
 }
 
 bool cr_http_next_header(struct cr_slice *block, struct cr_pair *header)

@@ -7,7 +7,7 @@
  * body size capped (the body after decompression). What changes comes in the request.
  *
  * libcurl's callbacks only append to bounded buffers. Answer slices point into the handle and
- * stay valid until its next exchange. One thread at a time may use a handle.
+ * stay valid until its next exchange or cr_http_forget. One thread at a time may use a handle.
  */
 #ifndef CR_CORE_HTTP_H
 #define CR_CORE_HTTP_H
@@ -28,7 +28,7 @@ enum {
 };
 
 struct cr_http_request {
-    const char *method; /* sent as it is; POST and PUT carry the body */
+    const char *method; /* upper-case letters; all but a GET without body carry the body */
     const char *url;
     const struct cr_pair *headers; /* no CR, LF or NUL inside: refused */
     size_t header_count;
@@ -68,6 +68,9 @@ void cr_http_free(struct cr_http *http); /* NULL is fine */
 enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
                                 struct cr_http_response *response,
                                 struct cr_http_failure *failure) CR_CHECKED;
+
+/* Wipes the answer, and gives back the memory of a large one; its slices are gone. */
+void cr_http_forget(struct cr_http *http);
 
 /* The next header of a raw block: moves `block` behind it and fills `header` (name and trimmed
  * value). False at the end. Lines without a colon are passed over. */

@@ -35,6 +35,26 @@ void cr_request_clear(struct cr_request *request)
     cr_buffer_clear(&request->url);
     request->header_count = 0;
     request->call_length = 0;
+    struct cr_span nothing = {0, 0};
+    request->origin = request->host = request->user_agent = nothing;
+}
+
+/* What was signed is not this request any more, and its slices may dangle. */
+static void forget_signature(struct cr_request *request)
+{
+    cr_buffer_clear(&request->url);
+    request->header_count = 0;
+}
+
+/* The URL is whole, or the request counts as not signed. */
+static enum cr_status finish_url(struct cr_request *request, struct cr_error *err)
+{
+    cr_buffer_append_char(&request->url, '\0');
+    enum cr_status status = cr_buffer_check(&request->url, err);
+    if (status != CR_OK) {
+        forget_signature(request);
+    }
+    return status;
 }
 
 static struct cr_span keep(struct cr_request *request, struct cr_slice text)
@@ -65,6 +85,7 @@ void cr_request_begin(struct cr_request *request, struct cr_slice method, struct
 
 void cr_request_add(struct cr_request *request, struct cr_slice name, struct cr_slice value)
 {
+    forget_signature(request);
     struct cr_parameter parameter = {keep(request, name), keep(request, value)};
     cr_buffer_append(&request->parameters, &parameter, sizeof parameter);
     request->call_length = request->text.length;
@@ -72,6 +93,7 @@ void cr_request_add(struct cr_request *request, struct cr_slice name, struct cr_
 
 void cr_request_aim(struct cr_request *request, struct cr_slice origin, struct cr_slice host)
 {
+    forget_signature(request);
     request->origin = keep(request, origin);
     request->host = keep(request, host);
     request->call_length = request->text.length;
@@ -79,6 +101,7 @@ void cr_request_aim(struct cr_request *request, struct cr_slice origin, struct c
 
 void cr_request_set_user_agent(struct cr_request *request, struct cr_slice user_agent)
 {
+    forget_signature(request);
     request->user_agent = keep(request, user_agent);
     request->call_length = request->text.length;
 }
@@ -106,8 +129,7 @@ static void begin_attempt(struct cr_request *request)
         request->text.length = request->call_length;
     }
     cr_buffer_clear(&request->pairs);
-    cr_buffer_clear(&request->url);
-    request->header_count = 0;
+    forget_signature(request);
 }
 
 static void add_pair(struct cr_request *request, struct cr_slice name, struct cr_slice value)
@@ -238,8 +260,7 @@ enum cr_status cr_request_sign_v3(struct cr_request *request, const struct cr_at
                cr_buffer_slice(&request->signing.authorization));
     build_plain_headers(request);
     build_url(request);
-    cr_buffer_append_char(&request->url, '\0');
-    return cr_buffer_check(&request->url, err);
+    return finish_url(request, err);
 }
 
 /* The parameters that V1 puts beside the operation's own. An operation that is not in the table may
@@ -288,6 +309,5 @@ enum cr_status cr_request_sign_v1(struct cr_request *request, const struct cr_at
     build_url(request);
     cr_buffer_append_text(&request->url, "&Signature=");
     cr_text_percent_encode(&request->url, cr_buffer_slice(&request->signing.signature));
-    cr_buffer_append_char(&request->url, '\0');
-    return cr_buffer_check(&request->url, err);
+    return finish_url(request, err);
 }

@@ -12,15 +12,10 @@ local answer = {}
 
 local MAX_DEPTH = 64 -- nesting of JSON; the deepest answer of the API has 6
 
-local decode
-
---- A private instance: the host program's settings of lua-cjson and ours do not meet.
-local function decoder()
-  local cjson = require("cjson.safe").new()
-  cjson.decode_max_depth(MAX_DEPTH)
-  cjson.decode_invalid_numbers(false)
-  return cjson.decode
-end
+-- A private instance: the host program's settings of lua-cjson and ours do not meet.
+local cjson = require("cjson.safe").new()
+cjson.decode_max_depth(MAX_DEPTH)
+cjson.decode_invalid_numbers(false)
 
 --- The value of a response header, whatever the case a transport gives names in. A transport may
 -- give the raw block instead of the table: few answers have their headers looked at.
@@ -116,10 +111,9 @@ local function read(response)
     return nil, xml_error(body, response) or
       unreadable("NotJson", "is markup and no JSON", response)
   end
-  decode = decode or decoder()
   local value
   if not body:find("\0", 1, true) then -- lua-cjson takes a NUL for the end
-    value = decode(body)
+    value = cjson.decode(body)
   end
   if value == nil then
     return nil, unreadable("NotJson", "is no valid JSON", response)
@@ -139,7 +133,7 @@ local function says_no(object)
     is_success, code = object.isSuccess, object.code
   end
   if is_success ~= nil then
-    return is_success == false or is_success == "false"
+    return is_success == false or tostring(is_success):lower() == "false"
   end
   return code ~= nil and not SUCCESS[tostring(code):lower()]
 end

@@ -20,9 +20,9 @@ local client = {}
 
 local Client = {}
 
--- Settings of each client: beside the object and not in it, so that a walk over a client finds no
--- proxy password and no credential.
-local private = setmetatable({}, { __mode = "k" })
+-- Where a client keeps its settings: behind a function, so that a walk over a client finds no proxy
+-- password and no credential.
+local SETTINGS = {}
 
 --- What the flattening in C found wrong, as an error object.
 local function validation_error(operation, path, expected, got)
@@ -154,6 +154,10 @@ local function try(attempt)
   end
   attempt.credential = credential
   attempt.time = settings.transport.now()
+  if type(attempt.time) ~= "number" then
+    return nil, transport_error(attempt, { code = "BadTransport",
+      message = "the transport's now() returned no number" })
+  end
   local signed, reason = sign(attempt)
   if not signed then
     return nil, new_error {
@@ -208,6 +212,11 @@ local function report(attempt, err, response, pause)
   attempt.settings.on_attempt(attempt.credential and mask_all(event, attempt.credential) or event)
 end
 
+--- The clock of the deadline: one that nobody sets, where the transport is ours.
+local function clock_of(settings)
+  return settings.send and core.monotonic or settings.transport.now
+end
+
 --- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the
 -- deadline would pass meanwhile.
 local function pause_after(attempt, err, response, ends)
@@ -216,7 +225,7 @@ local function pause_after(attempt, err, response, ends)
     return nil
   end
   local pause = retry.pause(attempt.number, response)
-  if ends and settings.transport.now() + pause >= ends then
+  if ends and clock_of(settings)() + pause >= ends then
     return nil
   end
   return pause
@@ -225,7 +234,8 @@ end
 --- All attempts of a call whose parameters are valid.
 local function perform(operation, request, settings, endpoint)
   local transport = settings.transport
-  local ends = settings.deadline and transport.now() + settings.deadline
+  local clock = clock_of(settings)
+  local ends = settings.deadline and clock() + settings.deadline
   local attempt = {
     operation = operation, request = request, settings = settings, endpoint = endpoint,
     number = 0, pause = 0, timeout = settings.timeout, credential = false, time = 0,
@@ -233,7 +243,7 @@ local function perform(operation, request, settings, endpoint)
   while true do
     attempt.number = attempt.number + 1
     if ends then
-      attempt.timeout = math.max(0.001, math.min(settings.timeout, ends - transport.now()))
+      attempt.timeout = math.max(0.001, math.min(settings.timeout, ends - clock()))
     end
     local result, err, response = try(attempt)
     local pause = err and pause_after(attempt, err, response, ends)
@@ -276,6 +286,10 @@ local function run(request, operation, params, settings)
     err.operation = operation.name
     return nil, err
   end
+  if endpoint.is_loopback and settings.proxy == nil then
+    -- Stays on this machine, whatever http_proxy says: plain http is allowed there for that.
+    settings = setmetatable({ proxy = "" }, { __index = settings })
+  end
   request:aim(endpoint.origin, endpoint.host, settings.user_agent or user_agent)
   return perform(operation, request, settings, endpoint)
 end
@@ -317,11 +331,11 @@ local function resolve(given, base)
 end
 
 local function settings_of(self)
-  local settings = private[self]
-  if not settings then
+  local get = type(self) == "table" and rawget(self, SETTINGS)
+  if not get then
     error("not a client: call methods as client:method(…)", 4)
   end
-  return settings
+  return get()
 end
 
 -- A request of the core, taken out while a call uses it: calls that overlap (in coroutines, from
@@ -369,6 +383,12 @@ local function call_by_name(self, name, params, options)
         kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
         message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
         hint = not best and "if it is newer than this library, give options.method" or nil,
+      }
+    end
+    if not name:find("^%a[%w_]*$") then
+      return nil, new_error {
+        kind = "validation", code = "UnknownOperation", retryable = false, operation = "call",
+        message = "an operation's name is made of letters and digits",
       }
     end
     operation = operations.unlisted(name, options.method)
@@ -487,9 +507,11 @@ function client.new(given)
     settings.transport = require "cr.transport.curl" ()
     settings.send = settings.transport.send
   end
-  local self = setmetatable({}, metatable)
-  private[self] = settings
-  return self
+  return setmetatable({
+    [SETTINGS] = function()
+      return settings
+    end,
+  }, metatable)
 end
 
 return client

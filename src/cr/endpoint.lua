@@ -51,14 +51,15 @@ function endpoint.parse(text, allow_plaintext)
       'write it as "host", "host:port" or "https://host:port", without path or user')
   end
   host = host:lower()
-  if scheme == "http" and not allow_plaintext and not is_loopback(host) then
+  local loopback = is_loopback(host)
+  if scheme == "http" and not allow_plaintext and not loopback then
     return invalid(("endpoint %s is plain http to a host that is not this machine"):format(text),
       "use https://, or set allow_plaintext = true if the network in between is trusted")
   end
   if number and number ~= DEFAULT_PORT[scheme] then
     host = ("%s:%d"):format(host, number)
   end
-  return { origin = scheme .. "://" .. host, host = host }
+  return { origin = scheme .. "://" .. host, host = host, is_loopback = loopback }
 end
 
 --- The host of a region.

@@ -116,7 +116,8 @@ end
 function hint.for_transport(code, attempt)
   local settings, host = attempt.settings, attempt.endpoint.host
   if code == "ResolveFailed" then
-    local region = settings.region and endpoint.region_suggestion(settings.region)
+    local region = settings.region and not settings.endpoint and
+      endpoint.region_suggestion(settings.region)
     return region and ("region %s is not listed; did you mean %s?"):format(settings.region,
       region) or ("check region or endpoint, and that this machine can resolve %s"):format(host)
   elseif code == "ConnectFailed" then
@@ -125,6 +126,8 @@ function hint.for_transport(code, attempt)
       "check endpoint, firewall and proxy"
   elseif code == "TlsFailed" then
     return "give the certificate authority with ca_file if the endpoint has a private one"
+  elseif code == "TlsHandshakeFailed" then
+    return "check that the endpoint speaks https with TLS 1.2 or newer"
   elseif code == "ResponseTooLarge" then
     return ("max_response_bytes is %d"):format(settings.max_response_bytes)
   end

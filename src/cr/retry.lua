@@ -17,6 +17,7 @@ local PASSING = {
   ResolveFailed = true,
   ConnectFailed = true,
   ProxyFailed = true,
+  TlsHandshakeFailed = true,
   Timeout = true,
   SendFailed = true,
   ConnectionClosed = true,

@@ -131,8 +131,10 @@ local function become(nginx, modules, parsed, fixture)
   local watcher = watch(folder)
   local ok, reason = write_files(parsed, folder, modules, fixture)
   if ok then
-    ok, reason = require("cr.core").exec(nginx, {
-      "-p", folder .. "/", "-c", folder .. "/nginx.conf", "-e", "stderr",
+    -- LuaJIT inside nginx would read these two, which are for the interpreter we run in.
+    ok, reason = require("cr.core").exec("env", {
+      "-u", "LUA_PATH", "-u", "LUA_CPATH",
+      nginx, "-p", folder .. "/", "-c", folder .. "/nginx.conf", "-e", "stderr",
     })
   end
   -- Also what keeps the pipe from being collected, and the folder from being removed, before.
