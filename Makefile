@@ -18,13 +18,13 @@ endif
 TEST_LUAS ?= lua5.4 lua5.1 luajit
 
 LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
-LUA_PACKAGES := $(if $(filter luajit,$(LUA)),luajit2 libluajit2-5.1-dev,\
+LUA_PACKAGES := $(if $(filter luajit,$(LUA)),luajit2|luajit libluajit2-5.1-dev|libluajit-5.1-dev,\
 	$(LUA) lib$(LUA)-$(if $(filter lua5.1,$(LUA)),0-)dev)
 
 BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson $(LUA_PACKAGES)
 EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
-TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2 \
-	libluajit2-5.1-dev lua-busted lua-socket curl luarocks
+TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2|luajit \
+	libluajit2-5.1-dev|libluajit-5.1-dev lua-busted lua-socket curl luarocks
 LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils git
 BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf
 
@@ -32,6 +32,9 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 	-Wwrite-strings -Wvla -Werror
 ALL_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -I$(LUA_INCLUDE) $(CPPFLAGS)
 ALL_CFLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS)
+
+# A package with alternatives has a | in it.
+quoted = $(foreach package,$(1),'$(package)')
 
 SOURCES := $(wildcard src/core/*.c src/binding/*.c)
 HEADERS := $(wildcard src/core/*.h src/binding/*.h)
@@ -59,11 +62,11 @@ $(COMMAND): bin/cr Makefile
 
 .PHONY: build-packages emulator-packages test-packages lint-packages bench-packages
 build-packages:
-	@tools/need $(BUILD_PACKAGES)
+	@tools/need $(call quoted,$(BUILD_PACKAGES))
 emulator-packages:
 	@tools/need $(EMULATOR_PACKAGES)
 test-packages:
-	@tools/need $(TEST_PACKAGES)
+	@tools/need $(call quoted,$(TEST_PACKAGES))
 lint-packages:
 	@tools/need $(LINT_PACKAGES)
 bench-packages:
@@ -72,13 +75,14 @@ bench-packages:
 .PHONY: env
 env: ## Print the exports with which $(LUA) finds cr: eval "$$(make -s env)"
 	@$(MAKE) -s all >&2
-	@echo 'export LUA_PATH="$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;"'
-	@echo 'export LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"'
+	@echo 'export LUA_PATH="$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;$${LUA_PATH:-;}"'
+	@echo 'export LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$${LUA_CPATH:-;}"'
 	@echo 'export PATH="$(CURDIR)/$(BUILD)/bin:$$PATH"'
 
 .PHONY: demo
 demo: emulator-packages all ## Describe an image tag, over real HTTP, from the emulator
-	@eval "$$($(MAKE) -s env)" && CR_BIN=$(COMMAND) tools/with-emulator $(LUA) examples/get_repo_tag.lua
+	@eval "$$($(MAKE) -s env)" && \
+		CR_BIN=$(COMMAND) tools/with-emulator $(LUA) examples/get_repo_tag.lua
 
 .PHONY: emulator
 emulator: emulator-packages all ## Run the emulator in the foreground (PORT=… to choose its port)
@@ -119,9 +123,9 @@ generate: build-packages ## Write the generated files anew
 
 .PHONY: clean
 clean: ## Remove build/
-	rm -rf build
+	rm -rf build cr src/core/*.o src/binding/*.o # what luarocks leaves, too
 
 .PHONY: help
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
-		awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+		awk -F'\t' '{ gsub(/\$$\$$/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }'

@@ -47,5 +47,5 @@ for _, name in ipairs(names) do
     tostring(value)))
 end
 print()
-print(("HTTP %d in %.1f ms, %d attempt"):format(info.http_status, info.total * 1000,
+print(("HTTP %d in %.1f ms, attempt %d"):format(info.http_status, info.total * 1000,
   info.attempts))

@@ -239,10 +239,10 @@ describe("credentials", function()
       problem { type = "acess_key" })
     assert.matches("^cr.new: credentials: unknown type STS; did you mean sts%?$",
       problem { type = "STS" })
-    assert.matches("^cr.new: credentials: unknown type nil; the types are access_key, ",
+    assert.matches("^cr.new: credentials: the field type is missing; the types are access_key, ",
       problem {})
     assert.matches("^cr.new: credentials: unknown type 5; the types are ", problem { type = 5 })
-    assert.matches("unknown type", problem { "LTAI", "secret" })
+    assert.matches("type is missing", problem { "LTAI", "secret" })
   end)
 
   it("must have the fields of their type", function()

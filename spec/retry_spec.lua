@@ -111,8 +111,13 @@ describe("throttling", function()
           assert.equal(3, attempts(operation, service(status, code)))
         end
       end
-      assert.equal(3, attempts(operation, service(503, "ServiceUnavailable")))
-      assert.equal(3, attempts(operation, service(400, "ServiceUnavailable")))
+    end
+  end)
+
+  it("is told from an outage, after which only reads are repeated", function()
+    for _, status in ipairs { 400, 503 } do
+      assert.equal(3, attempts(READ, service(status, "ServiceUnavailable")))
+      assert.equal(1, attempts(WRITE, service(status, "ServiceUnavailable")))
     end
   end)
 

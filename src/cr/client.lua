@@ -276,6 +276,17 @@ local NO_PARAMETERS = {}
 local user_agent = ("cr/%s (%s) libcurl/%s"):format(version,
   rawget(_G, "jit") and rawget(_G, "jit").version or _VERSION, core.libcurl_version)
 
+--- A new table with the fields of both; those of `given` win.
+local function overlay(base, given)
+  local merged = {}
+  for _, source in ipairs { base, given } do
+    for key, value in pairs(source) do
+      merged[key] = value
+    end
+  end
+  return merged
+end
+
 local function run(request, operation, params, settings)
   local ok, path, expected, got = fill(request, operation, params, settings.defaults)
   if not ok then
@@ -288,7 +299,8 @@ local function run(request, operation, params, settings)
   end
   if endpoint.is_loopback and settings.proxy == nil then
     -- Stays on this machine, whatever http_proxy says: plain http is allowed there for that.
-    settings = setmetatable({ proxy = "" }, { __index = settings })
+    settings.unproxied = settings.unproxied or overlay(settings, { proxy = "" })
+    settings = settings.unproxied
   end
   request:aim(endpoint.origin, endpoint.host, settings.user_agent or user_agent)
   return perform(operation, request, settings, endpoint)
@@ -297,12 +309,8 @@ end
 --- The given settings over `base`, with what they stand for: a provider for credentials, a whole
 -- transport, an endpoint that is found once where it cannot change.
 local function resolve(given, base)
-  local settings = {}
-  for _, source in ipairs { base, given } do
-    for key, value in pairs(source) do
-      settings[key] = value
-    end
-  end
+  local settings = overlay(base, given)
+  settings.unproxied = nil
   if given.credentials ~= nil or not settings.provider then
     settings.provider = credentials.new(given.credentials)
   end

@@ -125,11 +125,13 @@ function hint.for_transport(code, attempt)
       "VPC endpoints answer only inside the VPC of their region" or
       "check endpoint, firewall and proxy"
   elseif code == "TlsFailed" then
-    return "give the certificate authority with ca_file if the endpoint has a private one"
+    return settings.ca_file and
+      "check that ca_file holds the authority of the endpoint's certificate, as PEM" or
+      "give the certificate authority with ca_file if the endpoint has a private one"
   elseif code == "TlsHandshakeFailed" then
     return "check that the endpoint speaks https with TLS 1.2 or newer"
   elseif code == "ResponseTooLarge" then
-    return ("max_response_bytes is %d"):format(settings.max_response_bytes)
+    return ("the limit max_response_bytes is %d"):format(settings.max_response_bytes)
   end
 end
 

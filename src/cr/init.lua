@@ -2,7 +2,7 @@
 --
 --     local cr = require "cr"
 --     local tag, err = cr.get_repo_tag { InstanceId = "cri-…", RepoId = "crr-…", Tag = "1.0" }
---     if not tag then error(err) end
+--     if not tag then error(tostring(err)) end
 --
 -- Loading reads no file but the library's own, no environment variable and no network. Every
 -- operation of the API is a function of this module under its name in snake_case, on a default

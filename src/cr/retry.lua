@@ -1,8 +1,8 @@
 --- Whether a failed attempt may be repeated, and after which pause.
 --
 -- The API has no idempotency token, so that a call that changes something is repeated only when
--- nothing can have happened: no byte was sent, or the service turned it away before looking at it
--- (throttling, ServiceUnavailable). Reads are repeated after anything that can pass.
+-- nothing can have happened: no byte was sent, or the service turned it away for coming too often.
+-- Reads are repeated after anything that can pass.
 
 local answer = require "cr.answer"
 local core = require "cr.core"
@@ -39,8 +39,7 @@ end
 
 --- Whether a failed answer may be repeated.
 function retry.after_answer(operation, err)
-  if answer.is_throttling(err.code) or err.http_status == 429 or
-    err.code == "ServiceUnavailable" then
+  if answer.is_throttling(err.code) or err.http_status == 429 then
     return true
   end
   if err.code == "SLB_SERVICE_ERROR" then
@@ -48,7 +47,8 @@ function retry.after_answer(operation, err)
   end
   -- SignatureNonceUsed: something on the way has sent the request again (a proxy, or libcurl before
   -- 7.80 on a kept connection that turned out to be closed), and the first one had arrived.
-  return operation.is_read and ((err.http_status or 0) >= 500 or err.code == "SignatureNonceUsed")
+  return operation.is_read and ((err.http_status or 0) >= 500 or
+    err.code == "ServiceUnavailable" or err.code == "SignatureNonceUsed")
 end
 
 --- Seconds the service asks to wait, or nil: `x-acs-retry-after` in milliseconds, before that

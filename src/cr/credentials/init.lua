@@ -59,7 +59,10 @@ end
 function credentials.problem(declared)
   local kind = declared.type
   local fields = FIELDS[kind]
-  if not fields then
+  if kind == nil then
+    return "credentials: the field type is missing; the types are " ..
+      table.concat(sorted(FIELDS), ", ")
+  elseif not fields then
     local best = type(kind) == "string" and suggest(kind, sorted(FIELDS))
     return ("credentials: unknown type %s; %s"):format(tostring(kind), best and
       "did you mean " .. best .. "?" or "the types are " .. table.concat(sorted(FIELDS), ", "))

@@ -77,8 +77,9 @@ end
 
 --- Removes the folder when all that inherited the pipe's end are gone, however they went.
 local function watch(folder)
-  return assert(io.popen(("trap '' HUP INT QUIT TERM; cat >/dev/null; rm -rf -- %s")
-    :format(shell.quote(folder)), "w"))
+  -- In a session of its own, so that a signal to our process group does not end it first.
+  local script = "cat >/dev/null; rm -rf -- " .. shell.quote(folder)
+  return assert(io.popen("exec setsid sh -c " .. shell.quote(script), "w"))
 end
 
 local function settings_of(parsed, folder)
