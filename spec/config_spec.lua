@@ -337,8 +337,8 @@ describe("credentials", function()
       { function() return nil, "vault is locked" end,
         "the credentials function returned no table: vault is locked" },
       { function() return "hunter2" end, "the credentials function returned no table" },
-      { function() return {} end, "the credentials function returned credentials: the field type " ..
-        "is missing; the types are access_key, default, environment, sts" },
+      { function() return {} end, "the credentials function returned credentials: the field " ..
+        "type is missing; the types are access_key, default, environment, sts" },
       { function() return { type = "sts", access_key_id = "i", access_key_secret = "hunter2" } end,
         "the credentials function returned credentials of type sts: security_token must be a " ..
           "non-empty string, got nothing" },
