@@ -3,8 +3,6 @@
  */
 #include "lcr.h"
 
-#include "../core/operations.h"
-
 #include <stdio.h>
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -94,7 +92,5 @@ int luaopen_cr_core(lua_State *L)
     lcr_open_system(L);
     lua_pushlightuserdata(L, NULL); /* the same value as cjson.null and ngx.null */
     lua_setfield(L, -2, "null");
-    lua_pushstring(L, cr_api_version);
-    lua_setfield(L, -2, "api_version");
     return 1;
 }

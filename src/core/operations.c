@@ -1,6 +1,5 @@
 #include "operations.h"
 
-#include <stdint.h>
 #include <string.h>
 
 static bool equals(const char *text, struct cr_slice slice)

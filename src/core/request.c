@@ -208,15 +208,13 @@ static enum cr_status keep_texts(struct cr_request *request, const struct cr_att
 static void build_v3_headers(struct cr_request *request, const struct cr_attempt *attempt,
                              const struct attempt_texts *texts)
 {
-    static const char empty_sha256[] =
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     bool is_session = attempt->security_token.length > 0;
     add_header(request, CR_LITERAL("host"), cr_request_slice(request, request->host));
     if (is_session) {
         add_header(request, CR_LITERAL("x-acs-accesskey-id"), cr_request_slice(request, texts->id));
     }
     add_header(request, CR_LITERAL("x-acs-action"), cr_request_slice(request, request->action));
-    add_header(request, CR_LITERAL("x-acs-content-sha256"), cr_slice_of(empty_sha256));
+    add_header(request, CR_LITERAL("x-acs-content-sha256"), CR_LITERAL(CR_EMPTY_SHA256));
     add_header(request, CR_LITERAL("x-acs-date"), cr_request_slice(request, texts->date));
     if (attempt->retry > 0) {
         add_header(request, CR_LITERAL("x-acs-retry-attempts"),

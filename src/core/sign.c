@@ -155,8 +155,6 @@ enum cr_status cr_sign_v3_canonical_request(struct cr_signing *signing,
                                             const struct cr_sign_request *request,
                                             struct cr_error *err)
 {
-    static const char empty_sha256[] =
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     struct cr_buffer *out = &signing->canonical;
     cr_buffer_clear(out);
     cr_buffer_clear(&signing->names);
@@ -172,8 +170,8 @@ enum cr_status cr_sign_v3_canonical_request(struct cr_signing *signing,
     cr_buffer_append_char(out, '\n');
     cr_buffer_append_slice(out, cr_buffer_slice(&signing->names));
     cr_buffer_append_char(out, '\n');
-    if (request->body.length == 0) { /* every call of this API */
-        cr_buffer_append(out, empty_sha256, sizeof empty_sha256 - 1);
+    if (request->body.length == 0) {
+        cr_buffer_append_slice(out, CR_LITERAL(CR_EMPTY_SHA256));
     } else if (append_sha256(signing, out, request->body, err) != CR_OK) {
         return err->status;
     }

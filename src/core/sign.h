@@ -30,6 +30,9 @@ enum {
     CR_MAX_HEADER_PAIRS = 64
 };
 
+/* SHA-256 of nothing, which is the body of every call of this API. */
+#define CR_EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 struct cr_sign_request {
     struct cr_slice method; /* "GET", "POST" */
     struct cr_slice path;   /* "/" for this API */

@@ -1,7 +1,5 @@
 #include "text.h"
 
-#include <string.h>
-
 static const char lower_digits[] = "0123456789abcdef";
 static const char upper_digits[] = "0123456789ABCDEF";
 
