@@ -1,8 +1,9 @@
 --- The client: what happens in a call, in order.
 --
 -- Validate and flatten (C), find the endpoint, get a credential, sign (C), exchange (transport),
--- decode and judge, and again if that is safe. Every stage takes and returns plain tables, and this
--- file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
+-- decode and judge, and again if that is safe. From the parameters to the headers a call is one
+-- object of the core (`cr.core.request`), which a transport of the user's gets as a plain table.
+-- This file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
 
 local answer = require "cr.answer"
 local config = require "cr.config"
@@ -181,16 +182,20 @@ local function try(attempt)
   return result, nil, response
 end
 
+local function request_id_of(result, response)
+  return result.RequestId or answer.header(response, "x-acs-request-id")
+end
+
 local function info_of(result, response, attempts)
   local info = response.info or {}
   info.http_status = response.status
-  info.request_id = result.RequestId or answer.header(response, "x-acs-request-id")
+  info.request_id = request_id_of(result, response)
   info.attempts = attempts
   return info
 end
 
 --- Tells the hook about an attempt. It gets no header, no body and no parameter.
-local function report(attempt, err, response, pause)
+local function report(attempt, result, err, response, pause)
   local info = response and response.info or {}
   local event = {
     operation = attempt.operation.name,
@@ -199,8 +204,7 @@ local function report(attempt, err, response, pause)
     http_status = response and response.status,
     kind = err and err.kind,
     code = err and err.code,
-    request_id = err and err.request_id or
-      (response and answer.header(response, "x-acs-request-id")),
+    request_id = err and err.request_id or (result and request_id_of(result, response)),
     dns = info.dns,
     connect = info.connect,
     tls = info.tls,
@@ -248,7 +252,7 @@ local function perform(operation, request, settings, endpoint)
     local result, err, response = try(attempt)
     local pause = err and pause_after(attempt, err, response, ends)
     if settings.on_attempt then
-      report(attempt, err, response, pause)
+      report(attempt, result, err, response, pause)
     end
     if result then
       return result, nil, info_of(result, response, attempt.number)
@@ -442,11 +446,17 @@ function Client:close()
   end
 end
 
+--- The operation of that snake_case name, or nil.
+local function find_by_lua_name(name)
+  local operation = type(name) == "string" and operations.find(name)
+  return operation and operation.lua_name == name and operation or nil
+end
+
 --- The function of an operation on a client that is asked for at each call; nil for a name that is
 -- not an operation's in snake_case.
 function client.module_function(name, default)
-  local operation = operations.find(name)
-  if not operation or operation.lua_name ~= name then
+  local operation = find_by_lua_name(name)
+  if not operation then
     return nil
   end
   return function(params, options)
@@ -458,8 +468,8 @@ end
 
 --- The method of an operation by its snake_case name, or nil.
 function client.method(name)
-  local operation = type(name) == "string" and operations.find(name)
-  if not operation or operation.lua_name ~= name then
+  local operation = find_by_lua_name(name)
+  if not operation then
     return nil
   end
   return function(self, params, options)

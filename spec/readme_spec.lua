@@ -1,0 +1,65 @@
+--- What the README lists is what there is.
+
+local config = require "cr.config"
+local fixture = require "spec.support.fixture"
+
+local README = fixture.read "README.md"
+
+local function section(title)
+  return assert(README:match("\n## " .. title .. "\n(.-)\n## "), "no section " .. title)
+end
+
+local function sorted_keys(set)
+  local keys = {}
+  for key in pairs(set) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+describe("the README", function()
+  it("has every key of the configuration in its table, and no other", function()
+    local listed = {}
+    for cell in section("Configuration"):match("^(.-)\n\nWithout"):gmatch("\n| (`[^|]*) |") do
+      for key in cell:gmatch("`([%w_]+)`") do
+        listed[key] = true
+      end
+    end
+    assert.same(sorted_keys(config.keys), sorted_keys(listed))
+  end)
+
+  it("gives the defaults that the configuration has", function()
+    for key, value in pairs(config.defaults) do
+      local cell = section("Configuration"):match("\n| `" .. key .. "` | ([^|]-) |") or
+        section("Configuration"):match("\n| `" .. key .. "` | (.-) |")
+      assert.equal(tostring(value), (cell:gsub("[`\"]", "")), key)
+    end
+  end)
+
+  it("lists codes of errors as the source that makes them writes them", function()
+    local source = {}
+    for _, file in ipairs { "src/cr/client.lua", "src/cr/answer.lua", "src/cr/endpoint.lua",
+      "src/cr/credentials/init.lua", "src/cr/transport/curl.lua", "src/core/http.c" } do
+      source[#source + 1] = fixture.read(file)
+    end
+    source = table.concat(source)
+    for _, kind in ipairs { "validation", "credentials", "transport", "response" } do
+      local row = assert(section("Errors"):match("\n| `" .. kind .. "` | [^|]* | ([^\n]*) |"))
+      for code in row:gmatch("`(%u%a+)`") do
+        assert.truthy(source:find('"' .. code .. '"', 1, true), code)
+      end
+    end
+  end)
+
+  it("lists every code that the transport gives", function()
+    local row = section("Errors"):match("\n| `transport` | [^|]* | ([^\n]*) |")
+    local text = fixture.read "src/core/http.c"
+    for code in text:gmatch('return "(%u%a+)";') do
+      assert.truthy(row:find("`" .. code .. "`", 1, true), code)
+    end
+    for code in text:gmatch('refuse%(failure, "(%u%a+)"') do
+      assert.truthy(row:find("`" .. code .. "`", 1, true), code)
+    end
+  end)
+end)
