@@ -24,6 +24,65 @@ describe("cr.core.iso8601", function()
   end)
 end)
 
+describe("cr.core.parse_iso8601", function()
+  local parse = core.parse_iso8601
+
+  it("reads what iso8601 writes, over ten thousand years", function()
+    local seconds = -62167219200
+    while seconds < 253402300800 do
+      assert.equal(seconds, parse(core.iso8601(seconds)))
+      seconds = seconds + 86400 * 37 + 3607
+    end
+    assert.equal(253402300799, parse "9999-12-31T23:59:59Z")
+  end)
+
+  it("gives an integer and drops a fraction", function()
+    assert.equal(1572925525, parse "2019-11-05T03:45:25Z")
+    for _, fraction in ipairs { ".0", ".9", ".999", ".123456789" } do
+      assert.equal(1572925525, parse("2019-11-05T03:45:25" .. fraction .. "Z"))
+    end
+    if math.type then
+      assert.equal("integer", math.type(parse "2019-11-05T03:45:25.5Z"))
+    end
+  end)
+
+  it("knows the days of every month", function()
+    local days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+    for month, last in ipairs(days) do
+      for _, year in ipairs { 1900, 2000, 2023, 2024 } do
+        local leap = month == 2 and (year == 2000 or year == 2024) and 1 or 0
+        local form = "%04d-%02d-%02dT00:00:00Z"
+        assert.equal("number", type(parse(form:format(year, month, last + leap))))
+        assert.is_nil(parse(form:format(year, month, last + leap + 1)))
+        assert.is_nil(parse(form:format(year, month, 0)))
+      end
+    end
+  end)
+
+  it("takes a leap second for the second after it", function()
+    assert.equal(parse "2017-01-01T00:00:00Z", parse "2016-12-31T23:59:60Z")
+  end)
+
+  it("reads nothing else", function()
+    for _, text in ipairs {
+      "", "Z", "2019-11-05", "2019-11-05T03:45:25", "2019-11-05T03:45:25z", "2019-11-05 03:45:25Z",
+      "2019-11-05t03:45:25Z", "2019-11-05T03:45Z", "2019-11-05T03:45:25+00:00",
+      "2019-11-05T03:45:2Z",
+      " 2019-11-05T03:45:25Z", "2019-11-05T03:45:25Z ", "2019-11-05T03:45:25Z\0",
+      "2019-11-05T03:45:25.Z", "2019-11-05T03:45:25.1234567890Z", "2019-11-05T03:45:25.1 Z",
+      "2019-11-05T03:45:25,1Z", "2019-11-05T03:45:25.12", "2019/11/05T03:45:25Z",
+      "2019-00-05T03:45:25Z", "2019-13-05T03:45:25Z", "2019-11-05T24:00:00Z",
+      "2019-11-05T03:60:25Z", "2019-11-05T03:45:61Z", "+019-11-05T03:45:25Z",
+      "-019-11-05T03:45:25Z", "2019-1a-05T03:45:25Z", "12019-11-05T03:45:25Z",
+      "2019-11-05T03:45:25ZZ", "20191105T034525Z", "2019-11-05T03:45:25/1Z",
+    } do
+      assert.is_nil(parse(text), text)
+    end
+    assert.has_error(function() parse(nil) end)
+    assert.has_error(function() parse(20191105) end)
+  end)
+end)
+
 describe("cr.core.nonce", function()
   it("gives 32 hex digits, never the same twice", function()
     local seen = {}

@@ -88,6 +88,17 @@ static int system_parse_date(lua_State *L)
     return 1;
 }
 
+/* parse_iso8601("YYYY-MM-DDTHH:MM:SSZ") → seconds since the epoch, or nil; a fraction is dropped */
+static int system_parse_iso8601(lua_State *L)
+{
+    int64_t seconds = 0;
+    if (!cr_text_parse_iso8601(lcr_check_slice(L, 1), &seconds)) {
+        return 0;
+    }
+    lua_pushinteger(L, (lua_Integer)seconds);
+    return 1;
+}
+
 /* utf8_error(text) → offset (from 1) of the first byte that is not valid UTF-8, or nil */
 static int system_utf8_error(lua_State *L)
 {
@@ -148,6 +159,7 @@ void lcr_open_system(lua_State *L)
         {"monotonic", system_monotonic},
         {"nonce", system_nonce},
         {"parse_date", system_parse_date},
+        {"parse_iso8601", system_parse_iso8601},
         {"sleep", system_sleep},
         {"time", system_time},
         {"utf8_error", system_utf8_error},

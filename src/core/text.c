@@ -61,9 +61,10 @@ static char *put_digits(char *out, int64_t value, int width)
     return out + width;
 }
 
+static const int64_t year_0000 = -62167219200, year_10000 = 253402300800;
+
 bool cr_text_iso8601(char out[CR_ISO8601_SIZE], int64_t seconds)
 {
-    const int64_t year_0000 = -62167219200, year_10000 = 253402300800;
     if (seconds < year_0000 || seconds >= year_10000) {
         return false;
     }
@@ -92,6 +93,73 @@ bool cr_text_iso8601(char out[CR_ISO8601_SIZE], int64_t seconds)
     end = put_digits(end, second % 60, 2);
     *end++ = 'Z';
     *end = '\0';
+    return true;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+enum { YEAR, MONTH, DAY, HOUR, MINUTE, SECOND, DATE_FIELDS };
+
+/* The fields of a date that begins the text and its zone at the end of it. */
+static bool read_date(struct cr_slice text, int64_t fields[DATE_FIELDS])
+{
+    enum { MAX_FRACTION = 9 };
+    static const char form[] = "0000-00-00T00:00:00";
+    const size_t form_length = sizeof form - 1;
+    if (text.length <= form_length || text.data[text.length - 1] != 'Z') {
+        return false;
+    }
+    size_t field = YEAR;
+    for (size_t i = 0; i < form_length; i++) {
+        char c = text.data[i];
+        if (form[i] != '0') {
+            field++;
+        }
+        if (form[i] == '0' ? !is_digit(c) : c != form[i]) {
+            return false;
+        }
+        fields[field] = form[i] == '0' ? fields[field] * 10 + (c - '0') : 0;
+    }
+    struct cr_slice fraction = {text.data + form_length, text.length - form_length - 1};
+    if (fraction.length == 0) {
+        return true;
+    }
+    if (fraction.data[0] != '.' || fraction.length < 2 || fraction.length > 1 + MAX_FRACTION) {
+        return false;
+    }
+    for (size_t i = 1; i < fraction.length; i++) {
+        if (!is_digit(fraction.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int64_t days_of_month(int64_t year, int64_t month)
+{
+    static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
+}
+
+bool cr_text_parse_iso8601(struct cr_slice text, int64_t *seconds)
+{
+    int64_t date[DATE_FIELDS] = {0};
+    if (!read_date(text, date) || date[MONTH] < 1 || date[MONTH] > 12 || date[DAY] < 1 ||
+        date[DAY] > days_of_month(date[YEAR], date[MONTH]) || date[HOUR] > 23 ||
+        date[MINUTE] > 59 || date[SECOND] > 60) {
+        return false;
+    }
+    /* Counted as cr_text_iso8601 counts. */
+    bool is_before_march = date[MONTH] <= 2;
+    int64_t year = date[YEAR] + 400 - (is_before_march ? 1 : 0);
+    int64_t shifted_month = is_before_march ? date[MONTH] + 9 : date[MONTH] - 3;
+    int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * shifted_month + 2) / 5 +
+                   date[DAY] - 1 + 60 - 146097;
+    *seconds = year_0000 + days * 86400 + date[HOUR] * 3600 + date[MINUTE] * 60 + date[SECOND];
     return true;
 }
 

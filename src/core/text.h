@@ -34,6 +34,11 @@ size_t cr_text_base64(char *out, const unsigned char *data, size_t count);
  * years 0000 to 9999. */
 bool cr_text_iso8601(char out[CR_ISO8601_SIZE], int64_t seconds);
 
+/* Reads what cr_text_iso8601 writes, and the same with a fraction of 1 to 9 digits, which is
+ * dropped. False for every other form and for days and times that no calendar has; the leap second
+ * 60 is the second that follows. */
+bool cr_text_parse_iso8601(struct cr_slice text, int64_t *seconds);
+
 /* Offset of the first byte that is not part of valid UTF-8 (no surrogates, nothing over-long,
  * nothing above U+10FFFF); text.length when all of it is valid. */
 size_t cr_text_utf8_valid(struct cr_slice text);
