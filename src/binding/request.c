@@ -66,14 +66,22 @@ static int request_fill(lua_State *L)
     return lcr_flatten(L, operation, &request->core);
 }
 
-/* fill_any(action, parameters, method): for an operation that is not in the table; any names,
- * arrays and objects in repeat style → as fill */
+/* fill_any(action, parameters, method[, version]): for an operation that is not in the table, or of
+ * an API with another version; any names, arrays and objects in repeat style → as fill */
 static int request_fill_any(lua_State *L)
 {
     struct request *request = check_request(L);
     struct cr_slice action = lcr_check_slice(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
-    cr_request_begin(&request->core, lcr_check_slice(L, 4), action);
+    struct cr_slice method = lcr_check_slice(L, 4), version = {NULL, 0};
+    if (!lua_isnoneornil(L, 5)) {
+        version = lcr_check_slice(L, 5);
+        luaL_argcheck(L, version.length > 0, 5, "a version expected");
+    }
+    cr_request_begin(&request->core, method, action);
+    if (version.length > 0) {
+        cr_request_set_version(&request->core, version);
+    }
     lua_settop(L, 3);
     return lcr_flatten_any(L, &request->core);
 }

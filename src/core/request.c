@@ -36,7 +36,7 @@ void cr_request_clear(struct cr_request *request)
     request->header_count = 0;
     request->call_length = 0;
     struct cr_span nothing = {0, 0};
-    request->origin = request->host = request->user_agent = nothing;
+    request->origin = request->host = request->user_agent = request->version = nothing;
 }
 
 /* What was signed is not this request any more, and its slices may dangle. */
@@ -83,6 +83,13 @@ void cr_request_begin(struct cr_request *request, struct cr_slice method, struct
     request->call_length = request->text.length;
 }
 
+void cr_request_set_version(struct cr_request *request, struct cr_slice version)
+{
+    forget_signature(request);
+    request->version = keep(request, version);
+    request->call_length = request->text.length;
+}
+
 void cr_request_add(struct cr_request *request, struct cr_slice name, struct cr_slice value)
 {
     forget_signature(request);
@@ -118,6 +125,12 @@ struct cr_pair cr_request_parameter(const struct cr_request *request, size_t ind
     struct cr_pair pair = {cr_request_slice(request, parameter.name),
                            cr_request_slice(request, parameter.value)};
     return pair;
+}
+
+static struct cr_slice version_of(const struct cr_request *request)
+{
+    return request->version.length > 0 ? cr_request_slice(request, request->version)
+                                       : cr_slice_of(cr_api_version);
 }
 
 /* Forgets the last attempt's own text. */
@@ -228,7 +241,7 @@ static void build_v3_headers(struct cr_request *request, const struct cr_attempt
     }
     add_header(request, CR_LITERAL("x-acs-signature-nonce"),
                cr_request_slice(request, texts->nonce));
-    add_header(request, CR_LITERAL("x-acs-version"), cr_slice_of(cr_api_version));
+    add_header(request, CR_LITERAL("x-acs-version"), version_of(request));
 }
 
 static void build_plain_headers(struct cr_request *request)
@@ -274,7 +287,7 @@ static void add_v1_pairs(struct cr_request *request, const struct cr_attempt *at
         {CR_LITERAL("SignatureNonce"), cr_request_slice(request, texts->nonce)},
         {CR_LITERAL("SignatureVersion"), CR_LITERAL("1.0")},
         {CR_LITERAL("Timestamp"), cr_request_slice(request, texts->date)},
-        {CR_LITERAL("Version"), cr_slice_of(cr_api_version)},
+        {CR_LITERAL("Version"), version_of(request)},
     };
     cr_buffer_append(&request->pairs, system, sizeof system);
     if (attempt->security_token.length > 0) {

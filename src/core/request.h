@@ -44,7 +44,8 @@ struct cr_request {
     struct cr_buffer pairs;      /* array of struct cr_pair: what is being signed */
     struct cr_buffer url;        /* with its terminator, once signed */
     struct cr_span method, action, origin, host, user_agent;
-    size_t call_length; /* of `text`, before the first attempt added its own */
+    struct cr_span version; /* empty: cr_api_version */
+    size_t call_length;     /* of `text`, before the first attempt added its own */
     struct cr_pair headers[CR_REQUEST_HEADERS];
     size_t header_count;
 };
@@ -61,8 +62,10 @@ void cr_request_clean_up(struct cr_request *request);
 /* Forgets and wipes everything; keeps the storage. */
 void cr_request_clear(struct cr_request *request);
 
-/* Starts a call. Failures of these four show in cr_request_check or in the signature. */
+/* Starts a call of cr_api_version. Failures of these five show in the signature. */
 void cr_request_begin(struct cr_request *request, struct cr_slice method, struct cr_slice action);
+/* For a call of another API. */
+void cr_request_set_version(struct cr_request *request, struct cr_slice version);
 void cr_request_add(struct cr_request *request, struct cr_slice name, struct cr_slice value);
 void cr_request_aim(struct cr_request *request, struct cr_slice origin, struct cr_slice host);
 void cr_request_set_user_agent(struct cr_request *request, struct cr_slice user_agent);
