@@ -21,6 +21,7 @@ build = {
   modules = {
     ["cr.core"] = {
       sources = {
+        "src/binding/file.c",
         "src/binding/http.c",
         "src/binding/json.c",
         "src/binding/module.c",
@@ -32,6 +33,7 @@ build = {
         "src/binding/system.c",
         "src/core/buffer.c",
         "src/core/crypto.c",
+        "src/core/file.c",
         "src/core/http.c",
         "src/core/nonce.c",
         "src/core/operations.c",

@@ -20,6 +20,7 @@
 #pragma GCC visibility push(hidden)
 
 /* Each adds its functions to the table on top of the stack. [-0, +0] */
+void lcr_open_file(lua_State *L);
 void lcr_open_http(lua_State *L);
 void lcr_open_json(lua_State *L);
 void lcr_open_operations(lua_State *L);
