@@ -39,8 +39,9 @@ describe("the README", function()
 
   it("lists codes of errors as the source that makes them writes them", function()
     local source = {}
-    for _, file in ipairs { "src/cr/client.lua", "src/cr/answer.lua", "src/cr/endpoint.lua",
-      "src/cr/credentials/init.lua", "src/cr/transport/curl.lua", "src/core/http.c" } do
+    for _, file in ipairs { "src/cr/client.lua", "src/cr/pipeline.lua", "src/cr/exchange.lua",
+      "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
+      "src/cr/transport/curl.lua", "src/core/http.c" } do
       source[#source + 1] = fixture.read(file)
     end
     source = table.concat(source)

@@ -6,16 +6,10 @@
 -- is no object.
 
 local core = require "cr.core"
+local json = require "cr.json"
 local new_error = require "cr.error"
 
 local answer = {}
-
-local MAX_DEPTH = 64 -- nesting of JSON; the deepest answer of the API has 6
-
--- A private instance: the host program's settings of lua-cjson and ours do not meet.
-local cjson = require("cjson.safe").new()
-cjson.decode_max_depth(MAX_DEPTH)
-cjson.decode_invalid_numbers(false)
 
 --- The value of a response header, whatever the case a transport gives names in. A transport may
 -- give the raw block instead of the table: few answers have their headers looked at.
@@ -77,8 +71,9 @@ end
 local function service_error(object, response)
   local fields = lower_names(object)
   local denied = fields.accessdenieddetail
-  return failure("service", text(fields.code) or ("Http%d"):format(response.status),
-    text(fields.message) or text(fields.msg) or "the service gives no message", response, {
+  local code = text(fields.code) or text(fields.errorcode) or ("Http%d"):format(response.status)
+  local message = text(fields.message) or text(fields.msg) or text(fields.errormessage)
+  return failure("service", code, message or "the service gives no message", response, {
       request_id = text(fields.requestid),
       recommend = text(fields.recommend),
       access_denied = type(denied) == "table" and denied or nil,
@@ -111,10 +106,7 @@ local function read(response)
     return nil, xml_error(body, response) or
       unreadable("NotJson", "is markup and no JSON", response)
   end
-  local value
-  if not body:find("\0", 1, true) then -- lua-cjson takes a NUL for the end
-    value = cjson.decode(body)
-  end
+  local value = json.decode(body)
   if value == nil then
     return nil, unreadable("NotJson", "is no valid JSON", response)
   end

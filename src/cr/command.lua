@@ -5,6 +5,7 @@ local command = {}
 local USAGE = [[
 usage: cr <command> [options]
 
+  credentials tell whose credential signs; cr credentials --why tells why
   emulator    run a local Container Registry API; cr emulator --help lists its options
   version     print the version
   help        print this text
@@ -14,6 +15,10 @@ local commands = {}
 
 function commands.emulator(arguments)
   return require("cr.emulator.launcher").main(arguments)
+end
+
+function commands.credentials(arguments)
+  return require "cr.command.credentials" (arguments)
 end
 
 function commands.version()

@@ -62,11 +62,16 @@ function endpoint.parse(text, allow_plaintext)
   return { origin = scheme .. "://" .. host, host = host, is_loopback = loopback }
 end
 
+--- Whether a text can be the id of a region, and so part of a host's name.
+function endpoint.is_region(text)
+  return text:find("^[a-z0-9][a-z0-9-]*$") ~= nil and #text <= 63
+end
+
 --- The host of a region.
 -- @treturn ?string host
 -- @return nil, error for a name that cannot be a region, or one known to have no VPC host
 function endpoint.of_region(region, network)
-  if not region:find("^[a-z0-9][a-z0-9-]*$") or #region > 63 then
+  if not endpoint.is_region(region) then
     return invalid(("region %q is not a region id"):format(region), 'write it like "cn-hangzhou"')
   end
   if network ~= "vpc" then

@@ -69,6 +69,14 @@ function lazy.call()
   return require("cr.client").module_call(default)
 end
 
+--- Tells whose credential the default client signs with.
+-- @function credentials
+-- @tparam[opt] table options
+-- @return as `client:credentials`
+function lazy.credentials()
+  return require("cr.client").module_credentials(default)
+end
+
 --- Descriptors of all operations by API name; a snake_case name finds its descriptor too.
 -- Fields: `name`, `lua_name`, `method`, `parameters` (array of {name, type, required, deprecated,
 -- style, items, fields}), `paging`, `ram_action`, `ram_resource` (nil where the vendor publishes

@@ -1,33 +1,42 @@
---- The environment, read at each call: ALIBABA_CLOUD_ACCESS_KEY_ID,
+--- The environment, read at each attempt: ALIBABA_CLOUD_ACCESS_KEY_ID,
 -- ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a session, ALIBABA_CLOUD_SECURITY_TOKEN.
+
+local check = require "cr.credentials.check"
+local unavailable = require "cr.credentials.unavailable"
+local variable = require "cr.credentials.variable"
 
 local ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 local SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 local TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"
 
-local function read(variable)
-  local value = os.getenv(variable)
-  return value ~= "" and value or nil
-end
-
+--- Not configured (the third result) while one of the two variables is missing.
 local function get()
-  local credentials = require "cr.credentials"
-  local id, secret, token = read(ID), read(SECRET), read(TOKEN)
+  local id, secret = variable.text(ID), variable.text(SECRET)
   if not id or not secret then
-    local missing = not id and not secret and ID .. " and " .. SECRET .. " are" or
-      (id and SECRET or ID) .. " is"
-    return nil, credentials.unavailable(missing .. " not set in the environment",
-      'set them, or pass credentials = {type = "access_key", …} to cr.new')
+    return nil, unavailable(variable.missing { ID, SECRET } .. " not set in the environment", {
+      hint = 'set them, or pass credentials = {type = "access_key", …} to cr.new',
+    }), true
   end
-  local problem = credentials.field_problem("access_key_id", id) or
-    credentials.field_problem("access_key_secret", secret) or
-    (token and credentials.field_problem("security_token", token))
+  local credential = {
+    access_key_id = id, access_key_secret = secret, security_token = variable.text(TOKEN),
+    origin = ID,
+  }
+  local problem = check.credential_problem(credential)
   if problem then
-    return nil, credentials.unavailable("in the environment: " .. problem)
+    return nil, unavailable("in the environment: " .. problem)
   end
-  return { access_key_id = id, access_key_secret = secret, security_token = token }
+  return credential
 end
 
-return function()
-  return { name = "environment", get = get }
-end
+return {
+  new = function()
+    return {
+      get = get,
+      --- A session that was refused is worth another attempt when there is another one by now.
+      refuse = function(refused)
+        local current = get()
+        return current ~= nil and current.security_token ~= refused.security_token
+      end,
+    }
+  end,
+}

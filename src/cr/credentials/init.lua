@@ -1,116 +1,141 @@
 --- Credential providers: who signs.
 --
--- A provider is a table with `name` and `get()`, which returns a credential {access_key_id,
--- access_key_secret, security_token} or nil and an error. Secrets live in upvalues, never in
--- fields: walking over a client or printing it shows none.
+-- Credentials are declared as tables with a `type`, so that they can stand in a configuration and be
+-- passed between Lua states; each type is a module of this folder with
+--
+-- - `keys`, names of the parts of a credential it must be given, or `fields`, checks by name (see
+--   check.lua; "credentials" for a field that is declared credentials itself), and `required`,
+--   names of those that must be there;
+-- - `new(declared, make, checks)`, which returns either `get(ask)` or `fetch(ask)`: the credential
+--   {access_key_id, access_key_secret, security_token, expires, origin}, or nil, an error and
+--   whether nothing is configured. What is fetched is kept and refreshed by refreshing.lua.
+--
+-- Secrets live in upvalues, never in fields: walking over a client or printing it shows none.
 
-local new_error = require "cr.error"
+local check = require "cr.credentials.check"
+local overlay = require "cr.overlay"
+local refreshing = require "cr.credentials.refreshing"
 local suggest = require "cr.suggest"
 
 local credentials = {}
 
-local providers = {
-  access_key = "cr.credentials.access_key",
-  sts = "cr.credentials.sts",
-  environment = "cr.credentials.environment",
-  default = "cr.credentials.environment",
+local TYPES = {
+  "access_key", "cloud_sso", "credentials_uri", "default", "ecs_ram_role", "environment", "external",
+  "ini_profile", "oidc_role_arn", "profile", "ram_role_arn", "sts",
 }
+local IS_TYPE = {}
+for _, name in ipairs(TYPES) do
+  IS_TYPE[name] = true
+end
 
-local FIELDS = {
-  access_key = { "access_key_id", "access_key_secret" },
-  sts = { "access_key_id", "access_key_secret", "security_token" },
-  environment = {},
-  default = {},
-}
+local function module_of(kind)
+  return require("cr.credentials." .. kind)
+end
 
--- Bytes. A secret's limit is the signer's, an id and a token travel in headers.
-local MAXIMUM = { access_key_id = 256, access_key_secret = 511, security_token = 16384 }
+local function checks_of(kind)
+  return module_of(kind).fields or {}
+end
 
---- What is wrong with one field of a credential, or nil. Never shows the value.
-function credentials.field_problem(name, value)
-  if type(value) ~= "string" or value == "" then
-    return ("%s must be a non-empty string, got %s"):format(name,
-      value == "" and "an empty one" or value == nil and "nothing" or "a " .. type(value))
-  elseif value:find("[%c ]") then
-    return name .. " holds a blank or a control character (a line break copied along?)"
-  elseif #value > MAXIMUM[name] then
-    return ("%s is longer than %d bytes"):format(name, MAXIMUM[name])
+local function no_such_type(kind)
+  local best = type(kind) == "string" and suggest(kind, TYPES)
+  return ("credentials: unknown type %s; %s"):format(tostring(kind),
+    best and "did you mean " .. best .. "?" or "the types are " .. table.concat(TYPES, ", "))
+end
+
+local function is_in(list, name)
+  for _, known in ipairs(list) do
+    if known == name then
+      return true
+    end
   end
+  return false
 end
 
---- The error of a provider that has no credential.
-function credentials.unavailable(message, hint)
-  return new_error {
-    kind = "credentials", code = "CredentialsUnavailable", message = message, hint = hint,
-    retryable = false,
-  }
-end
+local NONE = {}
 
-local function sorted(map)
+local function unknown_field(module, name)
   local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
+  for known in pairs(module.fields or NONE) do
+    names[#names + 1] = known
   end
-  table.sort(names)
-  return names
+  for _, known in ipairs(module.keys or NONE) do
+    names[#names + 1] = known
+  end
+  local best = type(name) == "string" and suggest(name, names)
+  return ("unknown field %s%s"):format(tostring(name),
+    best and "; did you mean " .. best .. "?" or "")
+end
+
+--- Credentials within credentials.
+local function nested_problem(name, value)
+  if type(value) == "function" then
+    return nil
+  elseif type(value) ~= "table" then
+    return name .. " must be a table with a field type, or a function that returns one"
+  end
+  local problem = credentials.problem(value)
+  return problem and ("%s: %s"):format(name, problem)
+end
+
+--- What is wrong with one field of a declaration, or nil.
+local function field_problem(module, name, value)
+  local field = (module.fields or NONE)[name]
+  if is_in(module.keys or NONE, name) then
+    return check.key_problem(name, value)
+  elseif field == "credentials" then
+    return nested_problem(name, value)
+  elseif not field then
+    return unknown_field(module, name)
+  end
+  local ok, expected = field(value)
+  -- The value stays out of the message: it could be a secret in the wrong place.
+  return not ok and ("%s must be %s, got a %s"):format(name, expected, type(value)) or nil
+end
+
+local function missing_field(module, declared)
+  for _, name in ipairs(module.keys or NONE) do
+    if declared[name] == nil then
+      return check.key_problem(name, nil)
+    end
+  end
+  for _, name in ipairs(module.required or NONE) do
+    if declared[name] == nil then
+      return name .. " is missing"
+    end
+  end
 end
 
 --- What is wrong with a declarative table, or nil.
 function credentials.problem(declared)
   local kind = declared.type
-  local fields = FIELDS[kind]
   if kind == nil then
-    return "credentials: the field type is missing; the types are " ..
-      table.concat(sorted(FIELDS), ", ")
-  elseif not fields then
-    local best = type(kind) == "string" and suggest(kind, sorted(FIELDS))
-    return ("credentials: unknown type %s; %s"):format(tostring(kind), best and
-      "did you mean " .. best .. "?" or "the types are " .. table.concat(sorted(FIELDS), ", "))
+    return "credentials: the field type is missing; the types are " .. table.concat(TYPES, ", ")
+  elseif not IS_TYPE[kind] then
+    return no_such_type(kind)
   end
-  local known = { type = true }
-  for _, name in ipairs(fields) do
-    known[name] = true
-    local problem = credentials.field_problem(name, declared[name])
-    if problem then
-      return ("credentials of type %s: %s"):format(kind, problem)
-    end
+  local module = module_of(kind)
+  local problem = missing_field(module, declared)
+  for name, value in pairs(declared) do
+    problem = problem or (name ~= "type" and field_problem(module, name, value)) or nil
   end
-  for name in pairs(declared) do
-    if not known[name] then
-      local best = type(name) == "string" and suggest(name, fields)
-      return ("credentials of type %s: unknown field %s%s"):format(kind, tostring(name),
-        best and "; did you mean " .. best .. "?" or "")
-    end
-  end
-end
-
---- A provider that asks the user's function at each call.
-local function from_function(produce)
-  return {
-    name = "function",
-    get = function()
-      local declared, reason = produce()
-      if type(declared) ~= "table" then
-        return nil, credentials.unavailable("the credentials function returned no table" ..
-          (type(reason) == "string" and ": " .. reason or ""),
-          'return {type = "access_key", access_key_id = …, access_key_secret = …}')
-      end
-      local problem = credentials.problem(declared)
-      if problem then
-        return nil, credentials.unavailable("the credentials function returned " .. problem)
-      end
-      return credentials.new(declared).get()
-    end,
-  }
+  return problem and ("credentials of type %s: %s"):format(kind, problem)
 end
 
 --- Makes the provider for a declarative table or a function; nil stands for the default chain.
 -- The declaration must have no problem (`credentials.problem`).
+-- @return `name`, `get(ask)` and, where there may be a fresh session after one that was refused as
+--   expired, `refuse(credential)`
 function credentials.new(declared)
   if type(declared) == "function" then
-    return from_function(declared)
+    return require "cr.credentials.from_function" (declared, credentials.new, credentials.problem)
   end
-  return require(providers[declared and declared.type or "default"])(declared)
+  declared = overlay(declared or { type = "default" }, {}) -- the caller's may change
+  local provider = module_of(declared.type).new(declared, credentials.new, checks_of)
+  if provider.fetch then
+    provider = refreshing.new(provider.fetch)
+  end
+  provider.name = declared.type
+  return provider
 end
 
 return credentials

@@ -1,0 +1,155 @@
+--- The default chain: the first provider that is configured.
+--
+-- Environment, OIDC role, profile of the command line, ini profile, ECS metadata, credentials URI.
+-- One that is configured and fails ends the search: going on would sign with another identity. A
+-- provider is remembered once it brought a credential. The metadata server, which is asked over the
+-- network before it is known to be there, is left alone for a while after it was not.
+
+local check = require "cr.credentials.check"
+local unavailable = require "cr.credentials.unavailable"
+local variable = require "cr.credentials.variable"
+
+local PROBE_PAUSE = 60 -- seconds
+
+local function unset(names)
+  return function()
+    local missing = variable.missing(names)
+    return missing and missing .. " not set"
+  end
+end
+
+local function disabled_by(name)
+  return function()
+    return variable.flag(name) and name .. " is true" or nil
+  end
+end
+
+-- `against` returns why a provider is not to be asked, or nil.
+local CHAIN = {
+  { type = "environment" },
+  { type = "oidc_role_arn", against = unset { "ALIBABA_CLOUD_ROLE_ARN",
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE" } },
+  { type = "profile", against = disabled_by "ALIBABA_CLOUD_CLI_PROFILE_DISABLED" },
+  { type = "ini_profile" },
+  { type = "ecs_ram_role", against = disabled_by "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
+    is_probed = true },
+  { type = "credentials_uri", against = unset { "ALIBABA_CLOUD_CREDENTIALS_URI" } },
+}
+
+local fields = {
+  profile = check.line,
+  sts_endpoint = check.line,
+  metadata_endpoint = check.line,
+  timeout = check.seconds,
+  connect_timeout = check.seconds,
+}
+
+--- The providers of one chain.
+local function build(given, make, checks)
+  local links = {}
+  for index, entry in ipairs(CHAIN) do
+    local declared, known = { type = entry.type }, checks(entry.type)
+    for name in pairs(fields) do
+      declared[name] = known[name] and given[name] or nil
+    end
+    links[index] = {
+      name = entry.type, against = entry.against, is_probed = entry.is_probed,
+      provider = make(declared),
+    }
+  end
+  return links
+end
+
+--- Asks one provider.
+-- @return credential
+-- @return nil, error, whether it is not configured
+local function ask_link(link, ask)
+  local reason = link.against and link.against()
+  if reason then
+    return nil, unavailable(reason), true
+  end
+  local since = link.absent_at and ask.time - link.absent_at
+  if since and since >= 0 and since < PROBE_PAUSE then
+    return nil, link.absence, true
+  end
+  local credential, err, is_absent = link.provider.get(ask)
+  if is_absent and link.is_probed and not ask.cut_short then
+    link.absent_at, link.absence = ask.time, unavailable(err.message)
+  end
+  return credential, err, is_absent
+end
+
+--- Every provider with what it said, as one error.
+local function nothing_works(said, failure)
+  local parts = {}
+  for index, entry in ipairs(said) do
+    parts[index] = ("%s: %s"):format(entry.provider, entry.reason)
+  end
+  local err = unavailable("no credentials: " .. table.concat(parts, "; "), {
+    hint = "configure one of these, or pass credentials to cr.new",
+  })
+  for _, name in ipairs { "hint", "retryable", "retry_after", "http_status", "request_id",
+    "access_denied" } do
+    if failure and failure[name] ~= nil then
+      err[name] = failure[name]
+    end
+  end
+  return err
+end
+
+--- Asks in order.
+-- @return link, credential  or nil, error; and what each said
+local function search(links, ask)
+  local said = {}
+  for index, link in ipairs(links) do
+    local credential, err, is_absent = ask_link(link, ask)
+    said[index] = {
+      provider = link.name, outcome = credential and "used" or is_absent and "not configured" or
+        "failed", reason = credential and credential.origin or err.message,
+    }
+    if credential or not is_absent then
+      for rest = index + 1, #links do
+        said[rest] = {
+          provider = links[rest].name, outcome = "not asked",
+          reason = ("not asked, because %s is configured"):format(link.name),
+        }
+      end
+      return credential and link, credential or nothing_works(said, err), said
+    end
+  end
+  return nil, nothing_works(said), said
+end
+
+return {
+  fields = fields,
+
+  new = function(given, make, checks)
+    local links, used, said
+
+    local function get(ask)
+      if used then
+        local credential, err, is_absent = used.provider.get(ask)
+        if not is_absent then
+          ask.provider, ask.said = used.name, said
+          return credential, err
+        end
+        used = nil -- its configuration was taken away
+      end
+      links = links or build(given, make, checks)
+      local link, result
+      link, result, ask.said = search(links, ask)
+      if not link then
+        return nil, result
+      end
+      used, said, ask.provider = link, ask.said, link.name
+      return result
+    end
+
+    return {
+      get = get,
+      refuse = function(credential)
+        return used ~= nil and used.provider.refuse ~= nil and used.provider.refuse(credential)
+      end,
+    }
+  end,
+}

@@ -1,0 +1,28 @@
+--- JSON by a private lua-cjson: the host program's settings and ours do not meet.
+
+local cjson = require("cjson.safe").new()
+
+local json = {}
+
+local MAX_DEPTH = 64 -- of nesting; the deepest answer of the API has 6
+
+cjson.decode_max_depth(MAX_DEPTH)
+cjson.decode_invalid_numbers(false)
+
+--- @return the value  or nil when it is no valid JSON
+function json.decode(text)
+  if text:find("\0", 1, true) then -- lua-cjson takes a NUL for the end
+    return nil
+  end
+  return (cjson.decode(text))
+end
+
+--- @return the object as a table  or nil when it is no valid JSON or no object
+function json.decode_object(text)
+  local value = text:find("^%s*{") and json.decode(text)
+  return type(value) == "table" and value or nil
+end
+
+json.encode = cjson.encode
+
+return json

@@ -1,0 +1,256 @@
+--- What happens in a call, in order.
+--
+-- Validate and flatten (C), find the endpoint, get a credential, sign (C), exchange (transport),
+-- decode and judge, and again if that is safe. From the parameters to the headers a call is one
+-- object of the core (`cr.core.request`), which a transport of the user's gets as a plain table.
+-- This file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
+
+local answer = require "cr.answer"
+local exchange = require "cr.exchange"
+local hint = require "cr.hint"
+local new_error = require "cr.error"
+local overlay = require "cr.overlay"
+local retry = require "cr.retry"
+local secret = require "cr.secret"
+local suggest = require "cr.suggest"
+
+local pipeline = {}
+
+--- What the flattening in C found wrong, as an error object.
+local function validation_error(operation, path, expected, got)
+  local code, message
+  if expected == nil then
+    code = "UnknownParameter"
+    local parent, name = path:match("^(.*%.)([^.]*)$")
+    local best = suggest(name or path, got)
+    message = ("unknown parameter %s; %s"):format(path,
+      best and ("did you mean %s%s?"):format(parent or "", best) or
+      #got > 0 and "it takes " .. table.concat(got, ", ") or "it takes none")
+  elseif got == "nothing" then
+    code = "MissingParameter"
+    message = ("missing required parameter %s (%s)"):format(path, expected)
+  else
+    code = "InvalidParameter"
+    message = ("%s must be %s, got %s"):format(path == "" and "the parameters" or
+      "parameter " .. path, expected, got)
+  end
+  return new_error {
+    kind = "validation", code = code, message = message, operation = operation.name,
+    retryable = false,
+  }
+end
+
+local NO_SECRETS = {}
+
+local function secrets_of(attempt)
+  return attempt.credential and secret.of(attempt.credential) or NO_SECRETS
+end
+
+local function transport_error(attempt, code, message, sent)
+  local err = secret.mask_error(new_error { kind = "transport", code = code, message = message },
+    secrets_of(attempt))
+  err.operation = attempt.operation.name
+  err.hint = hint.for_transport(code, attempt)
+  err.retryable = retry.after_transport(attempt.operation, code, sent)
+  return err
+end
+
+local function complete_service_error(err, attempt, response)
+  local message = err.message
+  err.retryable = retry.after_answer(attempt.operation, err)
+  secret.mask_error(err, secrets_of(attempt))
+  err.operation = attempt.operation.name
+  err.hint = hint.for_service(err, attempt, response, message)
+  return err
+end
+
+--- Signs the attempt with its credential, at its time. True, or nil and the reason.
+local function sign(attempt)
+  local request, credential = attempt.request, attempt.credential
+  local method = attempt.settings.signature == "v1" and request.sign_v1 or request.sign_v3
+  return method(request, attempt.time, credential.access_key_id, credential.access_key_secret,
+    credential.security_token, attempt.number - 1, math.floor(attempt.pause * 1000))
+end
+
+--- Seconds that the attempt's exchange may take. What the credential took counts too.
+local function time_limit(attempt)
+  local settings = attempt.settings
+  return attempt.ends and
+    math.max(0.001, math.min(settings.timeout, attempt.ends - settings.clock())) or
+    settings.timeout
+end
+
+--- Our own transports take the request as it is, a user's gets a table of it.
+local function send(attempt)
+  local settings = attempt.settings
+  if settings.send then
+    return settings.send(attempt.request, settings, time_limit(attempt))
+  end
+  return settings.transport.exchange(attempt.request:table(settings, time_limit(attempt)))
+end
+
+--- One attempt: credential, signature, exchange, judgement.
+-- @return answer, nil, response  or nil, error, response if there was one
+local function try(attempt)
+  local settings = attempt.settings
+  local time, code, message = exchange.time(settings.transport)
+  if not time then
+    return nil, transport_error(attempt, code, message)
+  end
+  attempt.time = time
+  local credential, err = settings.provider.get(attempt) -- moves `time` on when it takes some
+  if not credential then
+    err.operation = attempt.operation.name
+    return nil, err
+  end
+  attempt.credential = credential
+  local signed, reason = sign(attempt)
+  if not signed then
+    return nil, new_error {
+      kind = "validation", code = "InvalidRequest", message = reason,
+      operation = attempt.operation.name, retryable = false,
+    }
+  end
+  local response, sent
+  response, code, message, sent = exchange.check(send(attempt))
+  if not response then
+    return nil, transport_error(attempt, code, message, sent)
+  end
+  local result
+  result, err = answer.judge(response)
+  if not result then
+    return nil, complete_service_error(err, attempt, response), response
+  end
+  return result, nil, response
+end
+
+local function request_id_of(result, response)
+  return result.RequestId or answer.header(response, "x-acs-request-id")
+end
+
+local function info_of(result, response, attempts)
+  local info = response.info or {}
+  info.http_status = response.status
+  info.request_id = request_id_of(result, response)
+  info.attempts = attempts
+  return info
+end
+
+--- Tells the hook about an attempt. It gets no header, no body and no parameter.
+local function report(attempt, result, err, response, pause)
+  local info = response and response.info or {}
+  local event = {
+    operation = attempt.operation.name,
+    attempt = attempt.number,
+    endpoint = attempt.endpoint.origin,
+    http_status = response and response.status,
+    kind = err and err.kind,
+    code = err and err.code,
+    request_id = err and err.request_id or (result and request_id_of(result, response)),
+    dns = info.dns,
+    connect = info.connect,
+    tls = info.tls,
+    first_byte = info.first_byte,
+    total = info.total,
+    connection_reused = info.connection_reused,
+    pause = pause,
+    warnings = attempt.warnings,
+  }
+  attempt.settings.on_attempt(secret.mask_all(event, secrets_of(attempt)))
+end
+
+--- Whether the service refused the session as expired and there may be a fresh one: then the call
+-- goes on with that, once. Nothing was carried out, so that it is safe for every operation.
+local function renews_session(attempt, err)
+  local provider = attempt.settings.provider
+  if err.code ~= "InvalidSecurityToken.Expired" or err.kind ~= "service" or attempt.renewed or
+    attempt.settings.max_attempts == 1 or not provider.refuse then
+    return false
+  end
+  attempt.renewed = true
+  return provider.refuse(attempt.credential)
+end
+
+--- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the
+-- deadline would pass meanwhile.
+local function pause_after(attempt, err, response)
+  local settings = attempt.settings
+  local pause
+  if renews_session(attempt, err) then
+    pause = 0
+  elseif not err.retryable or attempt.number >= settings.max_attempts then
+    return nil
+  else
+    pause = math.max(retry.pause(attempt.number, response), err.retry_after or 0)
+  end
+  if attempt.ends and settings.clock() + pause >= attempt.ends then
+    return nil
+  end
+  return pause
+end
+
+--- All attempts of a call whose parameters are valid.
+local function perform(operation, request, settings, endpoint)
+  local attempt = {
+    operation = operation, request = request, settings = settings, endpoint = endpoint,
+    number = 0, pause = 0, credential = false, time = 0, renewed = false,
+    ends = settings.deadline and settings.clock() + settings.deadline,
+  }
+  while true do
+    attempt.number = attempt.number + 1
+    attempt.warnings = nil
+    local result, err, response = try(attempt)
+    local pause = err and pause_after(attempt, err, response)
+    if settings.on_attempt then
+      report(attempt, result, err, response, pause)
+    end
+    if result then
+      return result, nil, info_of(result, response, attempt.number)
+    end
+    err.attempts = attempt.number
+    if not pause then
+      return nil, err
+    end
+    attempt.pause = pause
+    if pause > 0 then
+      settings.transport.sleep(pause)
+    end
+  end
+end
+
+--- Fills the request by the operation's declared parameters, or freely for an operation that is not
+-- in the table (without defaults: nobody knows which of them it has).
+local function fill(request, operation, params, defaults)
+  if operation.number then
+    return request:fill(operation.number, params, defaults, operation.other_method)
+  end
+  return request:fill_any(operation.name, params, operation.method)
+end
+
+--- A call from its parameters to its answer.
+-- @param request of the core; what it holds afterwards is the caller's to clear
+-- @tparam table operation see operations.lua
+-- @tparam table params
+-- @tparam table settings see client.lua
+-- @return the answer's table, nil, info
+-- @return nil, error
+function pipeline.run(request, operation, params, settings)
+  local ok, path, expected, got = fill(request, operation, params, settings.defaults)
+  if not ok then
+    return nil, validation_error(operation, path, expected, got)
+  end
+  local endpoint, err = settings.endpoint_of(settings)
+  if not endpoint then
+    err.operation = operation.name
+    return nil, err
+  end
+  if endpoint.is_loopback and settings.proxy == nil then
+    -- Stays on this machine, whatever http_proxy says: plain http is allowed there for that.
+    settings.unproxied = settings.unproxied or overlay(settings, { proxy = "", given = settings })
+    settings = settings.unproxied
+  end
+  request:aim(endpoint.origin, endpoint.host, settings.user_agent)
+  return perform(operation, request, settings, endpoint)
+end
+
+return pipeline
