@@ -163,10 +163,10 @@ end
 
 --- Who signs: fetches a credential as a call would, and tells whose it is, without its secrets.
 -- @tparam[opt] table options configuration for this call only
--- @return {provider (name of the type, in the default chain of the one that is used), origin (where
---   in it), access_key_id (masked but for its last four characters), expiration ("…Z", nil for none),
---   warnings (array), chain (array of {provider, outcome, reason}: what each provider of the default
---   chain said, nil elsewhere)}
+-- @return {provider (name of the type; of the default chain the one that is used), origin (where in
+--   it), access_key_id (masked but for its last four characters), expiration ("…Z", nil for none),
+--   warnings (array), chain (array of {provider, outcome, reason}: what each provider of the
+--   default chain said, nil elsewhere)}
 -- @return nil, error (with `chain` too)
 function Client:credentials(options)
   check_call("credentials", nil, options)
