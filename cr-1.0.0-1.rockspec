@@ -21,6 +21,7 @@ build = {
   modules = {
     ["cr.core"] = {
       sources = {
+        "src/binding/child.c",
         "src/binding/file.c",
         "src/binding/http.c",
         "src/binding/json.c",
@@ -32,6 +33,7 @@ build = {
         "src/binding/sign.c",
         "src/binding/system.c",
         "src/core/buffer.c",
+        "src/core/child.c",
         "src/core/crypto.c",
         "src/core/file.c",
         "src/core/http.c",

@@ -20,6 +20,7 @@
 #pragma GCC visibility push(hidden)
 
 /* Each adds its functions to the table on top of the stack. [-0, +0] */
+void lcr_open_child(lua_State *L);
 void lcr_open_file(lua_State *L);
 void lcr_open_http(lua_State *L);
 void lcr_open_json(lua_State *L);
@@ -60,6 +61,13 @@ static inline struct cr_slice lcr_to_slice(lua_State *L, int index)
 
 /* As luaL_checklstring, but a number is no string. */
 struct cr_slice lcr_check_slice(lua_State *L, int index);
+
+enum { LCR_MAX_ARGUMENTS = 256 };
+
+/* The arguments for a program from the array of strings at `index`: up to LCR_MAX_ARGUMENTS, with
+ * NULL behind them. They live as long as they are on the stack. Returns their number.
+ * [-0, +number] */
+int lcr_push_arguments(lua_State *L, int index, char *arguments[]);
 
 #pragma GCC visibility pop
 

@@ -83,6 +83,7 @@ struct cr_slice lcr_check_slice(lua_State *L, int index)
 int luaopen_cr_core(lua_State *L)
 {
     lua_newtable(L);
+    lcr_open_child(L);
     lcr_open_file(L);
     lcr_open_http(L);
     lcr_open_json(L);

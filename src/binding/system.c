@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_ARGUMENTS = 256 };
-
 static int push_clock(lua_State *L, clockid_t clock)
 {
     struct timespec now;
@@ -111,25 +109,35 @@ static int system_utf8_error(lua_State *L)
     return 1;
 }
 
+int lcr_push_arguments(lua_State *L, int index, char *arguments[])
+{
+    luaL_checkstack(L, LCR_MAX_ARGUMENTS + LUA_MINSTACK, "too many arguments");
+    for (int count = 0;; count++) {
+        lua_rawgeti(L, index, count + 1);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            arguments[count] = NULL;
+            return count;
+        }
+        luaL_argcheck(L, count < LCR_MAX_ARGUMENTS, index, "more than 256 arguments");
+        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, index, "strings expected");
+        struct cr_slice argument = lcr_to_slice(L, -1);
+        luaL_argcheck(L, strlen(argument.data) == argument.length, index,
+                      "strings without NUL bytes expected");
+        /* exec takes char *const[] for history's sake and writes to none of them */
+        arguments[count] = (char *)argument.data;
+    }
+}
+
 /* exec(path, {argument, …}): becomes that program; returns nil, reason when it cannot */
 static int system_exec(lua_State *L)
 {
-    char *arguments[MAX_ARGUMENTS + 2] = {NULL};
+    char *arguments[1 + LCR_MAX_ARGUMENTS + 1] = {NULL};
     const char *path = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    luaL_checkstack(L, MAX_ARGUMENTS + 1, "too many arguments");
-    /* execvp takes char *const[] for history's sake and writes to none of them */
     arguments[0] = (char *)path;
-    for (int i = 1;; i++) {
-        lua_rawgeti(L, 2, i);
-        if (lua_isnil(L, -1)) {
-            break;
-        }
-        luaL_argcheck(L, i <= MAX_ARGUMENTS, 2, "more than 256 arguments");
-        luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "strings expected");
-        arguments[i] = (char *)lua_tostring(L, -1);
-    }
+    lcr_push_arguments(L, 2, arguments + 1);
     cr_process_exec(path, arguments);
     lua_pushnil(L);
     lua_pushfstring(L, "%s: %s", path, strerror(errno));
