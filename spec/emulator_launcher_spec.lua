@@ -162,7 +162,7 @@ describe("cr emulator", function()
     assert.is_true(health.ok)
   end)
 
-  it("prints its seven lines and nothing else", function()
+  it("prints its ten lines and nothing else", function()
     local server = emulator.start()
     os.execute(("kill -TERM %d"):format(server.pid))
     local rest = server.output:read("*a")
@@ -170,7 +170,7 @@ describe("cr emulator", function()
     assert.is_nil(server.unexpected)
     assert.are.equal("", rest)
     for _, name in ipairs { "endpoint", "region", "access_key_id", "access_key_secret",
-      "https_endpoint", "ca_file", "pid" } do
+      "https_endpoint", "ca_file", "sts_endpoint", "metadata_endpoint", "credentials_uri", "pid" } do
       assert.is_not_nil(server[name], name)
     end
   end)

@@ -2,7 +2,8 @@
 --
 --     local server = emulator.start()            -- or { fixture = table or file, args = "…" }
 --     server.endpoint, server.https_endpoint, server.ca_file, server.region, server.pid,
---     server.access_key_id, server.access_key_secret
+--     server.access_key_id, server.access_key_secret, server.sts_endpoint,
+--     server.metadata_endpoint, server.credentials_uri
 --     server:fault { operation = "GetRepoTag", status = 503 }
 --     server:stop()
 --
@@ -25,6 +26,9 @@ local FIELDS = {
   ALIBABA_CLOUD_ACCESS_KEY_SECRET = "access_key_secret",
   CR_EMULATOR_HTTPS_ENDPOINT = "https_endpoint",
   CR_EMULATOR_CA_FILE = "ca_file",
+  CR_STS_ENDPOINT = "sts_endpoint",
+  CR_METADATA_ENDPOINT = "metadata_endpoint",
+  CR_EMULATOR_CREDENTIALS_URI = "credentials_uri",
   CR_EMULATOR_PID = "pid",
 }
 
@@ -142,7 +146,24 @@ function Server:clear_log()
   return succeed(self:control("DELETE", "log"))
 end
 
---- Back to the fixture: registry, nonces, faults and log.
+--- Ends every session made so far.
+-- @return how many were still good
+function Server:expire()
+  return succeed(self:control("POST", "expire")).expired
+end
+
+--- Moves the emulator's clock against the machine's.
+-- @param offset_seconds whole number; nothing is moved without it
+-- @return the offset in force
+function Server:clock(offset_seconds)
+  if not offset_seconds then
+    return succeed(self:control("GET", "clock")).offset_seconds
+  end
+  local body = ('{"offset_seconds":%d}'):format(offset_seconds)
+  return succeed(self:control("POST", "clock", body)).offset_seconds
+end
+
+--- Back to the fixture: registry, sessions, clock, nonces, faults and log.
 function Server:reset()
   return succeed(self:control("POST", "reset"))
 end

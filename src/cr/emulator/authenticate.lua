@@ -5,9 +5,11 @@
 -- signature was right; otherwise a stranger could use up somebody's nonces.
 
 local canonical = require "cr.emulator.canonical"
+local clock = require "cr.emulator.clock"
 local crypto = require "cr.emulator.crypto"
 local failure = require "cr.emulator.failure"
 local iso8601 = require "cr.emulator.iso8601"
+local principals = require "cr.emulator.principals"
 
 local WINDOW = 15 * 60 -- seconds that a request's time may differ, either way
 
@@ -103,7 +105,7 @@ local function check_time(claim)
   if not time then
     return failure.gateway(400, "IllegalTimestamp", "The input parameter \"Timestamp\" that is " ..
       "mandatory for processing this request is not supplied or is not YYYY-MM-DDTHH:MM:SSZ.")
-  elseif math.abs(ngx.time() - time) > WINDOW then
+  elseif math.abs(clock.seconds() - time) > WINDOW then
     return failure.gateway(400, "InvalidTimeStamp.Expired",
       "Specified time stamp or date value is expired.")
   end
@@ -117,7 +119,7 @@ local function check_session(user, claim)
   elseif token and not crypto.equal(user.security_token or "", token) then
     return failure.gateway(400, "InvalidSecurityToken.Malformed",
       "Specified SecurityToken is malformed.")
-  elseif user.expires and ngx.time() >= user.expires then
+  elseif user.expires and clock.seconds() >= user.expires then
     return failure.gateway(400, "InvalidSecurityToken.Expired",
       "Specified SecurityToken is expired.")
   end
@@ -142,14 +144,14 @@ local function check_nonce(claim)
 end
 
 --- @param request see request.lua; gets access_key_id and nonce as far as they were readable
--- @return the user, or nil and a failure
+-- @return the caller (see principals.lua), or nil and a failure
 local function authenticate(registry, request)
   local claim, wrong = (request.is_v3 and read_v3 or read_v1)(request)
   if not claim then
     return nil, wrong
   end
   request.access_key_id, request.nonce = claim.access_key_id, claim.nonce
-  local user = registry.users:get(claim.access_key_id)
+  local user = principals.find(registry, claim.access_key_id)
   if not user then
     return nil, failure.gateway(404, "InvalidAccessKeyId.NotFound",
       "Specified access key is not found.")

@@ -1,12 +1,13 @@
---- The names of the API's operations, and the RAM action of those that are emulated.
+--- The names of the API's operations, and the RAM action and resource of those that are emulated.
 --
 -- All names are here so that "not emulated" and "no such operation" are told apart. Permissions
 -- are not one to one with operations; where none is published the emulator asks for
--- `cr:<OperationName>`.
+-- `cr:<OperationName>` on `*`.
 
 local catalogue = {}
 
 catalogue.version = "2018-12-01"
+catalogue.sts_version = "2015-04-01"
 
 local NAMES = [[
   CancelArtifactBuildTask CancelRepoBuildRecord CancelRepoSyncTask ChangeResourceGroup
@@ -51,9 +52,24 @@ local ACTIONS = {
   ListRepoTag = "cr:ListRepositoryTag",
 }
 
+local RESOURCES = {
+  CreateNamespace = "repository/{InstanceId}",
+  CreateRepository = "repository/{InstanceId}/{NamespaceName}",
+  GetInstance = "instance/{InstanceId}",
+  GetNamespace = "repository/{InstanceId}/{NamespaceName}",
+  GetRepoTag = "repository/{InstanceId}",
+  GetRepository = "repository/{InstanceId}/{NamespaceName}/{RepositoryName}",
+  ListRepository = "repository/{InstanceId}/{NamespaceName}/*",
+}
+
 --- The RAM action that a user needs for an operation.
 function catalogue.action(operation)
   return ACTIONS[operation] or "cr:" .. operation
+end
+
+--- The RAM resource of an operation, after `acs:cr:<region>:<account>:`, with names in braces.
+function catalogue.resource(operation)
+  return RESOURCES[operation] or "*"
 end
 
 return catalogue

@@ -1,5 +1,9 @@
---- The control address, /_emulator/…: faults, log, reset, health. Loopback clients only.
+--- The control address, /_emulator/…: faults, log, clock, expire, reset, health.
+--
+-- For loopback clients only.
 
+local cjson = require "cjson.safe"
+local clock = require "cr.emulator.clock"
 local faults = require "cr.emulator.faults"
 local json = require "cr.emulator.json"
 local log = require "cr.emulator.log"
@@ -17,15 +21,39 @@ end
 
 local DONE = { ok = true }
 
+local MAX_OFFSET = 1e9 -- seconds, some thirty years
+
+local function clock_answer()
+  return answer(200, { offset_seconds = clock.offset(), time = clock.seconds() })
+end
+
 local routes = {
+  clock = {
+    GET = clock_answer,
+    POST = function(body)
+      local given = cjson.decode(body)
+      local offset = type(given) == "table" and given.offset_seconds
+      if type(offset) ~= "number" or offset % 1 ~= 0 or math.abs(offset) > MAX_OFFSET then
+        return answer(400, { error = ('{"offset_seconds":N} expected, N a whole number from ' ..
+          "-%d to %d"):format(MAX_OFFSET, MAX_OFFSET) })
+      end
+      clock.shift(offset)
+      return clock_answer()
+    end,
+  },
+  expire = {
+    POST = function(_, actions)
+      return answer(200, { expired = actions.expire() })
+    end,
+  },
   health = {
     GET = function()
       return answer(200, DONE)
     end,
   },
   reset = {
-    POST = function(_, reset)
-      reset()
+    POST = function(_, actions)
+      actions.reset()
       return answer(200, DONE)
     end,
   },
@@ -60,21 +88,22 @@ local routes = {
 }
 
 --- @param name what follows /_emulator/
--- @param reset function that restores the fixture
-function control.handle(name, reset)
+-- @param actions `reset` restores the fixture, `expire` ends sessions and returns how many
+function control.handle(name, actions)
   if not is_loopback(ngx.var.remote_addr) then
     return answer(403, { error = "control is for clients on this machine only" })
   end
   local route = routes[name]
   if not route then
-    return answer(404, { error = "no such control address; there are faults, log, reset, health" })
+    return answer(404, { error = "no such control address; there are " ..
+      "faults, log, clock, expire, reset, health" })
   end
   local method = ngx.req.get_method()
   if not route[method] then
     return answer(405, { error = ("%s does not go with %s"):format(method, name) })
   end
   ngx.req.read_body()
-  return route[method](ngx.req.get_body_data() or "", reset)
+  return route[method](ngx.req.get_body_data() or "", actions)
 end
 
 return control

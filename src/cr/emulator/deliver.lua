@@ -4,12 +4,17 @@
 -- are reset by `reset_timedout_connection`, which also covers the close without an answer that
 -- ngx.exit(444) does.
 
+local clock = require "cr.emulator.clock"
 local crypto = require "cr.emulator.crypto"
 
 local NO_ANSWER = 444
 
 local function send(answer, fault)
   ngx.status = answer.status
+  -- nginx writes the machine's date; clients tell from it how far off their clock is.
+  if clock.offset() ~= 0 then
+    ngx.header["Date"] = ngx.http_time(clock.seconds())
+  end
   for name, value in pairs(answer.headers) do
     ngx.header[name] = value
   end
@@ -25,7 +30,7 @@ local function raw_head(answer)
   for name, value in pairs(answer.headers) do
     lines[#lines + 1] = name .. ": " .. value
   end
-  lines[#lines + 1] = "Date: " .. ngx.http_time(ngx.time())
+  lines[#lines + 1] = "Date: " .. ngx.http_time(clock.seconds())
   lines[#lines + 1] = "Content-Length: " .. #answer.body
   lines[#lines + 1] = "Connection: close"
   return table.concat(lines, "\r\n") .. "\r\n\r\n"

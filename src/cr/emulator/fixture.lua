@@ -1,5 +1,5 @@
 --- What the emulator keeps when it is told nothing else: the sample of the API's documentation,
--- enough around it to page through, and one key for each thing that a key can be.
+-- enough around it to page through, one key for each thing that a key can be, and roles to become.
 --
 -- The shape is that of a user's `--fixture` file; docs/emulator.md describes it. The secrets are
 -- fakes and work nowhere but here.
@@ -35,6 +35,50 @@ return {
       access_key_secret = "EmulatorSecretLimited-not-a-real-one",
       allow = { "cr:Get*", "cr:ListInstance", "cr:ListNamespace", "cr:ListRepository" },
     },
+  },
+
+  roles = {
+    {
+      name = "reader",
+      policies = {
+        Version = "1",
+        Statement = {
+          { Effect = "Allow", Action = { "cr:Get*", "cr:List*" }, Resource = "*" },
+          {
+            Effect = "Allow",
+            Action = "sts:AssumeRole",
+            Resource = "acs:ram::*:role/chained",
+          },
+        },
+      },
+    },
+    {
+      -- As the user of that name.
+      name = "limited",
+      allow = { "cr:Get*", "cr:ListInstance", "cr:ListNamespace", "cr:ListRepository" },
+    },
+    { name = "node" },
+    { name = "chained", trusted = { "reader" } },
+  },
+
+  oidc_providers = {
+    {
+      arn = "acs:ram::1000000000000001:oidc-provider/emulator",
+      tokens = {
+        { token = "emulator-oidc-token-1", subject = "pod-1" },
+        { token = "emulator-oidc-token-2", subject = "pod-2" },
+        { token = "emulator-oidc-token-expired", subject = "pod-1", expired = true },
+      },
+    },
+  },
+
+  metadata = { role = "node", session_seconds = 21600 },
+  credentials_uri = { role = "reader" },
+  cloud_sso = {
+    access_token = "emulator-sso-access-token",
+    account_id = "1000000000000001",
+    access_configuration_id = "ac-emulator",
+    role = "reader",
   },
 
   instances = {

@@ -1,11 +1,10 @@
---- One request to the API, from its operation to its answer.
+--- The registry's API as a service (see pipeline.lua): its operations behind its gateway.
 
-local authenticate = require "cr.emulator.authenticate"
 local catalogue = require "cr.emulator.catalogue"
 local failure = require "cr.emulator.failure"
-local faults = require "cr.emulator.faults"
 local operations = require "cr.emulator.operations"
 local permissions = require "cr.emulator.permissions"
+local resources = require "cr.emulator.resources"
 local respond = require "cr.emulator.respond"
 
 local gateway = {}
@@ -16,7 +15,7 @@ for name in pairs(operations) do
 end
 table.sort(emulated)
 
-local function check_target(request)
+function gateway.prepare(request)
   if request.method ~= "GET" and request.method ~= "POST" then
     return failure.gateway(405, "UnsupportedHTTPMethod", "This http method is not supported.")
   elseif request.path ~= "/" then
@@ -73,23 +72,16 @@ local function read_parameters(declared, given)
   return out
 end
 
-local function check_permission(registry, request, user)
-  local action = catalogue.action(request.operation)
-  local refusal = permissions.refusal(user, action)
-  if refusal then
-    return failure.gateway(403, "NoPermission", "You are not authorized to perform this action.",
-      permissions.detail(user, registry.account, action, refusal))
-  end
-end
-
---- Runs the operation for a user who is known.
-local function perform(registry, request, user)
+--- Runs the operation for a caller who is known.
+-- @return the answer, or nil and a failure
+function gateway.perform(registry, request, caller)
   local operation = operations[request.operation]
   if not operation then
     return nil, failure.gateway(404, "OperationNotEmulated", ("%s is not emulated; these are: %s")
       :format(request.operation, table.concat(emulated, ", ")))
   end
-  local wrong = check_permission(registry, request, user)
+  local wrong = permissions.check(registry, caller, catalogue.action(request.operation),
+    resources.of(registry, request))
   if wrong then
     return nil, wrong
   end
@@ -98,31 +90,9 @@ local function perform(registry, request, user)
   if not given then
     return nil, wrong
   end
-  return operation.run(registry, given)
-end
-
---- Answers a request.
--- @return the answer (see respond.lua; nil when a fault leaves none), and the fault or nil
-function gateway.handle(registry, request)
-  local wrong = check_target(request)
-  local user
-  if not wrong then
-    user, wrong = authenticate(registry, request)
-  end
-  if wrong then
-    return respond.failure(request, wrong)
-  end
-  local fault
-  fault, wrong = faults.take(request)
-  if wrong then
-    return respond.failure(request, wrong)
-  elseif fault and faults.replaces_operation(fault) then
-    return faults.answer(fault, request), fault
-  end
   local fields
-  fields, wrong = perform(registry, request, user)
-  local answer = fields and respond.success(fields) or respond.failure(request, wrong)
-  return answer, fault
+  fields, wrong = operation.run(registry, given)
+  return fields and respond.success(fields), wrong
 end
 
 return gateway

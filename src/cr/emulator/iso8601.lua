@@ -1,4 +1,4 @@
---- Reads the API's dates, `YYYY-MM-DDTHH:MM:SSZ` with or without a fraction.
+--- Reads and writes the API's dates, `YYYY-MM-DDTHH:MM:SSZ` with or without a fraction.
 --
 -- os.time knows the local time zone only, so the days are counted here.
 
@@ -36,6 +36,11 @@ function iso8601.parse(text)
     return nil
   end
   return days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
+end
+
+--- @param seconds since the epoch
+function iso8601.format(seconds)
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", seconds)
 end
 
 return iso8601

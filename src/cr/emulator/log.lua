@@ -8,10 +8,10 @@ local CAPACITY = 1000
 
 local ring, total = {}, 0
 
--- What V1 adds to an operation's own parameters; signature and token are nobody's business here.
+-- What V1 adds to an operation's own parameters; signatures and tokens are nobody's business here.
 local PROTOCOL = {
   Action = true, Format = true, Version = true, Timestamp = true, AccessKeyId = true,
-  SecurityToken = true, Signature = true, SignatureMethod = true, SignatureNonce = true,
+  OIDCToken = true, SecurityToken = true, Signature = true, SignatureMethod = true, SignatureNonce = true,
   SignatureVersion = true,
 }
 
@@ -25,11 +25,10 @@ end
 
 --- @param answer what will be sent, nil for none
 function log.record(request, answer, fault)
-  total = total + 1
-  ring[(total - 1) % CAPACITY + 1] = {
+  local entry = {
     operation = request.operation,
     method = request.method,
-    signature = request.is_v3 and "v3" or "v1",
+    signature = request.is_unsigned and "none" or request.is_v3 and "v3" or "v1",
     access_key_id = request.access_key_id,
     nonce = request.nonce,
     parameters = own_parameters(request.parameters),
@@ -42,6 +41,11 @@ function log.record(request, answer, fault)
     retry_delay_ms = tonumber(request.headers["x-acs-retry-delay"]),
     connection = tonumber(ngx.var.connection),
   }
+  for name, value in pairs(request.log or {}) do
+    entry[name] = value
+  end
+  total = total + 1
+  ring[(total - 1) % CAPACITY + 1] = entry
 end
 
 --- Oldest first.

@@ -44,7 +44,7 @@ http {
   reset_timedout_connection on;
 
   gzip on;
-  gzip_types application/json;
+  gzip_types application/json text/plain;
   gzip_min_length 1000;
   gzip_proxied any;
 

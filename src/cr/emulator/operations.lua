@@ -6,6 +6,7 @@
 -- creation time is a number in one answer and a string in another.
 
 local cjson = require "cjson.safe"
+local clock = require "cr.emulator.clock"
 local crypto = require "cr.emulator.crypto"
 local failure = require "cr.emulator.failure"
 local find = require "cr.emulator.find"
@@ -42,11 +43,6 @@ local function select(list, filters)
     end
   end
   return kept
-end
-
-local function milliseconds()
-  ngx.update_time()
-  return math.floor(ngx.now() * 1000)
 end
 
 --- Three operations give the total as a string.
@@ -202,7 +198,7 @@ operations.CreateRepository = {
     end
     local repository = state.new_repository(registry, instance, namespace, {
       RepoName = given.RepoName, RepoType = given.RepoType, Summary = given.Summary,
-      Detail = given.Detail, TagImmutability = given.TagImmutability, CreateTime = milliseconds(),
+      Detail = given.Detail, TagImmutability = given.TagImmutability, CreateTime = clock.milliseconds(),
     })
     instance.repositories:add(repository)
     instance.paths[repository.path] = repository
@@ -273,7 +269,7 @@ operations.GetAuthorizationToken = {
     return {
       AuthorizationToken = crypto.hex(crypto.random(32)),
       TempUsername = "cr_temp_user",
-      ExpireTime = milliseconds() + hours * 3600000,
+      ExpireTime = clock.milliseconds() + hours * 3600000,
     }
   end,
 }

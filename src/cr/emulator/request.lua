@@ -23,7 +23,8 @@ local function is_form(headers)
 end
 
 --- @return method, path, headers, body, host; `pairs` of the query alone and `all_pairs` with those
--- of a form; `parameters` by name; `is_v3`; the operation and version that are asked for
+-- of a form; `parameters` by name; `is_v3`; the operation and version that are asked for. The
+-- service adds what pipeline.lua says, and `log`: fields of its own for the log
 function request.read()
   ngx.req.read_body()
   local headers = read_headers()

@@ -8,6 +8,8 @@ local json = require "cr.emulator.json"
 
 local respond = {}
 
+local JSON = "application/json;charset=utf-8"
+
 local ENTITIES = { ["<"] = "&lt;", [">"] = "&gt;", ["&"] = "&amp;", ['"'] = "&quot;" }
 
 local function xml_error(fields)
@@ -37,8 +39,23 @@ local function answer(status, code, content_type, body, id)
 end
 
 local function json_answer(status, fields)
-  return answer(status, fields.Code, "application/json;charset=utf-8", json.encode(fields),
-    fields.RequestId)
+  return answer(status, fields.Code, JSON, json.encode(fields), fields.RequestId)
+end
+
+--- @param code what the log shows, optional
+function respond.text(status, text, code)
+  return answer(status, code, "text/plain;charset=utf-8", text)
+end
+
+--- A JSON object as it is.
+function respond.document(fields)
+  return json_answer(200, fields)
+end
+
+--- What an operation answers where the API has no envelope but a request id.
+function respond.plain(fields)
+  fields.RequestId = crypto.uuid()
+  return json_answer(200, fields)
 end
 
 --- @param fields what the operation answers; the envelope is added
@@ -59,9 +76,25 @@ local function application_error(failure)
   return json_answer(200, fields)
 end
 
+-- Errors of the services that are no API of this kind, by request.style.
+local STYLES = {}
+
+function STYLES.text(failure)
+  return respond.text(failure.status, failure.message .. "\n", failure.code)
+end
+
+function STYLES.cloud_sso(failure)
+  local id = crypto.uuid()
+  return answer(failure.status, failure.code, JSON, json.encode {
+    ErrorCode = failure.code, ErrorMessage = failure.message, RequestId = id,
+  }, id)
+end
+
 --- @param failure see failure.lua
 function respond.failure(request, failure)
-  if failure.status == 200 then
+  if request.style then
+    return STYLES[request.style](failure)
+  elseif failure.status == 200 then
     return application_error(failure)
   end
   local fields = {
@@ -69,7 +102,8 @@ function respond.failure(request, failure)
     HostId = request.host,
     Code = failure.code,
     Message = failure.message,
-    Recommend = ("https://api.example.com/troubleshoot?q=%s&product=cr"):format(failure.code),
+    Recommend = ("https://api.example.com/troubleshoot?q=%s&product=%s")
+      :format(failure.code, request.product or "cr"),
     AccessDeniedDetail = failure.detail,
   }
   if wants_xml(request) then

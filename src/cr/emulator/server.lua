@@ -4,14 +4,17 @@
 -- and a line on stderr, never nginx's HTML.
 
 local cjson = require "cjson.safe"
+local clock = require "cr.emulator.clock"
 local control = require "cr.emulator.control"
 local deliver = require "cr.emulator.deliver"
 local faults = require "cr.emulator.faults"
-local gateway = require "cr.emulator.gateway"
 local log = require "cr.emulator.log"
+local pipeline = require "cr.emulator.pipeline"
 local process = require "cr.emulator.process"
 local request = require "cr.emulator.request"
 local respond = require "cr.emulator.respond"
+local services = require "cr.emulator.services"
+local sessions = require "cr.emulator.sessions"
 local state = require "cr.emulator.state"
 
 local server = {}
@@ -30,10 +33,19 @@ end
 local function reset()
   local fixture = settings.has_fixture and read("fixture.json") or {}
   registry = assert(state.new(fixture))
+  registry.sessions = sessions.new_store()
+  clock.shift(0)
   ngx.shared.cr_nonces:flush_all()
   faults.clear()
   log.clear()
 end
+
+local actions = {
+  reset = reset,
+  expire = function()
+    return sessions.expire(registry)
+  end,
+}
 
 --- Says where it listens, once: a worker that takes over from a crashed one keeps silent.
 local function announce()
@@ -48,6 +60,9 @@ local function announce()
     { "ALIBABA_CLOUD_ACCESS_KEY_SECRET", user.access_key_secret },
     { "CR_EMULATOR_HTTPS_ENDPOINT", settings.https_endpoint },
     { "CR_EMULATOR_CA_FILE", settings.ca_file },
+    { "CR_STS_ENDPOINT", settings.endpoint },
+    { "CR_METADATA_ENDPOINT", settings.endpoint },
+    { "CR_EMULATOR_CREDENTIALS_URI", settings.endpoint .. "/credentials" },
     { "CR_EMULATOR_PID", ("%d"):format(settings.pid) },
   }
   for _, line in ipairs(lines) do
@@ -80,10 +95,11 @@ end
 function server.content()
   local path = ngx.var.uri
   if path:sub(1, #CONTROL) == CONTROL then
-    return deliver(control.handle(path:sub(#CONTROL + 1), reset))
+    return deliver(control.handle(path:sub(#CONTROL + 1), actions))
   end
   local incoming = request.read()
-  local ok, answer, fault = xpcall(gateway.handle, debug.traceback, registry, incoming)
+  local ok, answer, fault = xpcall(pipeline.handle, debug.traceback,
+    services.find(incoming), registry, incoming)
   if not ok then
     answer, fault = internal_error(incoming, answer), nil
   end

@@ -5,6 +5,7 @@
 -- the launcher asks before nginx starts.
 
 local iso8601 = require "cr.emulator.iso8601"
+local policies = require "cr.emulator.policies"
 
 local shape = {}
 
@@ -35,16 +36,48 @@ local INSTANCE = {
 local USER = {
   name = "string!", access_key_id = "string!", access_key_secret = "string!",
   security_token = "string", expiration = "date",
-  allow = { list = "string" }, deny = { list = "string" },
+  policies = policies.problem, allow = { list = "string" }, deny = { list = "string" },
+}
+
+--- A whole number within bounds.
+local function whole(from, to)
+  return function(value, place)
+    if type(value) ~= "number" or value % 1 ~= 0 or value < from or value > to then
+      return ("%s: a whole number from %d to %d expected"):format(place, from, to)
+    end
+  end
+end
+
+local SECONDS = whole(1, 31536000) -- a year
+
+local ROLE = {
+  name = "string!", arn = "string", trusted = { list = "string" }, external_id = "string",
+  policies = policies.problem, allow = { list = "string" }, deny = { list = "string" },
+  max_session_seconds = whole(900, 43200), session_seconds = SECONDS,
+}
+local PROVIDER = {
+  arn = "string!",
+  tokens = { list = { token = "string!", subject = "string!", expired = "boolean" } },
 }
 local FIXTURE = {
   region = "string", account = "string", users = { list = USER }, instances = { list = INSTANCE },
+  roles = { list = ROLE }, oidc_providers = { list = PROVIDER },
+  metadata = { role = "text", token_required = "boolean", session_seconds = SECONDS },
+  credentials_uri = { role = "text" },
+  cloud_sso = {
+    access_token = "string!", account_id = "string!", access_configuration_id = "string!",
+    role = "string!",
+  },
 }
 
 local is = {}
 
 function is.string(value)
   return type(value) == "string" and value ~= ""
+end
+
+function is.text(value)
+  return type(value) == "string"
 end
 
 function is.integer(value)
@@ -60,7 +93,7 @@ function is.date(value)
 end
 
 local EXPECTED = {
-  string = "a string that is not empty", integer = "a whole number from 0",
+  string = "a string that is not empty", text = "a string", integer = "a whole number from 0",
   boolean = "true or false", date = "a date like 2026-01-31T00:00:00Z",
 }
 
@@ -115,8 +148,11 @@ local function check_object(value, fields, place)
   end
 end
 
+--- @param kind name of a type, fields of an object, { list = kind }, or a function that checks
 function check(value, kind, place)
-  if type(kind) == "table" then
+  if type(kind) == "function" then
+    return kind(value, place)
+  elseif type(kind) == "table" then
     if kind.list then
       return check_list(value, kind.list, place)
     end

@@ -1,11 +1,11 @@
---- What the registry holds: users, instances, namespaces, repositories, tags.
+--- What the registry holds: users, roles, instances, namespaces, repositories, tags.
 --
 -- Lives in the memory of nginx's one worker and is built from a fixture, at the start and again at
 -- every reset. Plain Lua without nginx, so that the launcher can build it too, to find what is
 -- wrong with a fixture before there is a server.
 
 local default = require "cr.emulator.fixture"
-local iso8601 = require "cr.emulator.iso8601"
+local identities = require "cr.emulator.identities"
 local shape = require "cr.emulator.shape"
 
 local state = {}
@@ -41,12 +41,12 @@ function Collection:remove(item)
 end
 
 --- Adds what comes from a fixture: a key that is there already is the fixture's mistake.
-local function add_once(set, item, place)
-  local key = item[set.key]
-  if set:get(key) then
-    error({ fixture = ("%s: %s %s is there twice"):format(place, set.key, key) })
+function Collection:add_once(item, place)
+  local key = item[self.key]
+  if self:get(key) then
+    error({ fixture = ("%s: %s %s is there twice"):format(place, self.key, key) })
   end
-  return set:add(item)
+  return self:add(item)
 end
 
 local function with_defaults(defaults, given)
@@ -98,14 +98,14 @@ end
 
 local function load_tags(repository, given, place)
   for index, tag in ipairs(given.tags or {}) do
-    add_once(repository.tags, new_tag(repository, tag), ("%s.tags[%d]"):format(place, index))
+    repository.tags:add_once(new_tag(repository, tag), ("%s.tags[%d]"):format(place, index))
   end
   local generate = given.generate
   if generate and generate.count > shape.MAX_GENERATED then
     error({ fixture = ("%s.generate.count: at most %d"):format(place, shape.MAX_GENERATED) })
   end
   for index = 1, generate and generate.count or 0 do
-    add_once(repository.tags, new_tag(repository, {
+    repository.tags:add_once(new_tag(repository, {
       Tag = ("%s%03d"):format(generate.prefix or "tag-", index),
       ImageCreate = SAMPLE_TIME + index * 60000,
     }), place .. ".generate")
@@ -139,12 +139,12 @@ function state.new_namespace(registry, instance, given)
 end
 
 local function load_namespace(registry, instance, given, place)
-  local namespace = add_once(instance.namespaces,
+  local namespace = instance.namespaces:add_once(
     state.new_namespace(registry, instance, given), place)
   for index, entry in ipairs(given.repositories or {}) do
     local here = ("%s.repositories[%d]"):format(place, index)
     local repository = state.new_repository(registry, instance, namespace, entry)
-    add_once(instance.repositories, repository, here)
+    instance.repositories:add_once(repository, here)
     if instance.paths[repository.path] then
       error({ fixture = ("%s: RepoName %s is there twice"):format(here, repository.RepoName) })
     end
@@ -165,7 +165,7 @@ local function load_instance(registry, given, place)
   instance.repositories = collection("RepoId")
   instance.paths = {} -- "namespace/name" → repository
   instance.deleted = {} -- RepoId and "namespace/name" of what is gone → true
-  add_once(registry.instances, instance, place)
+  registry.instances:add_once(instance, place)
   for index, entry in ipairs(given.namespaces or {}) do
     load_namespace(registry, instance, entry, ("%s.namespaces[%d]"):format(place, index))
   end
@@ -176,15 +176,12 @@ local function load(fixture)
     region = fixture.region or default.region,
     account = fixture.account or default.account,
     users = collection("access_key_id"),
+    roles = collection("name"),
+    oidc_providers = collection("arn"),
     instances = collection("InstanceId"),
     last_id = 0,
   }
-  for index, given in ipairs(fixture.users or default.users) do
-    local user = with_defaults({}, given)
-    user.allow, user.deny = given.allow, given.deny
-    user.expires = given.expiration and iso8601.parse(given.expiration)
-    add_once(registry.users, user, ("users[%d]"):format(index))
-  end
+  identities.load(registry, fixture)
   for index, given in ipairs(fixture.instances or default.instances) do
     load_instance(registry, given, ("instances[%d]"):format(index))
   end
