@@ -9,7 +9,9 @@ local socket = require "socket"
 
 local raw = {}
 
-local EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+raw.STS_VERSION = "2015-04-01"
+
+local FORM = "application/x-www-form-urlencoded"
 
 local count = 0
 
@@ -48,32 +50,41 @@ local function host_of(server)
   return server.endpoint:match("^http://(.*)$")
 end
 
+--- Lower-case hex; `cr.sign` writes it last into the canonical request.
+local function sha256(body)
+  return cr.sign({ method = "POST", query = {}, headers = {}, body = body, access_key_id = "a",
+    access_key_secret = "b" }).canonical_request:match("%x+$")
+end
+
 --- A request signed with V3.
--- @param given operation, query, method ("POST"), body, headers (replace or, with false, remove
--- headers before signing), after (the same after signing), user (access_key_id,
--- access_key_secret, security_token; the server's first user if not given)
+-- @param given operation, version, query, form (a table: parameters in the body), method ("POST"),
+-- body, headers (replace or, with false, remove headers before signing), after (the same after
+-- signing), user (access_key_id, access_key_secret, security_token; the server's first user if not
+-- given)
 -- @return table method, target, headers, body
 function raw.v3(server, given)
   local user = given.user or server
+  local body = given.form and raw.encode_query(given.form) or given.body or ""
   local headers = merge({
     ["host"] = host_of(server),
+    ["content-type"] = given.form and FORM,
     ["x-acs-action"] = given.operation,
-    ["x-acs-version"] = "2018-12-01",
+    ["x-acs-version"] = given.version or "2018-12-01",
     ["x-acs-date"] = raw.date(),
     ["x-acs-signature-nonce"] = raw.nonce(),
-    ["x-acs-content-sha256"] = EMPTY_SHA256,
+    ["x-acs-content-sha256"] = sha256(body),
     ["x-acs-security-token"] = user.security_token,
   }, given.headers)
   local method = given.method or "POST"
   headers.authorization = cr.sign({
-    method = method, query = given.query or {}, headers = headers, body = given.body or "",
+    method = method, query = given.query or {}, headers = headers, body = body,
     access_key_id = user.access_key_id, access_key_secret = user.access_key_secret,
   }).authorization
   return {
     method = method,
     target = "/?" .. raw.encode_query(given.query or {}),
     headers = merge(headers, given.after),
-    body = given.body or "",
+    body = body,
   }
 end
 
@@ -82,7 +93,7 @@ end
 function raw.v1(server, given)
   local user = given.user or server
   local query = merge(merge({
-    Action = given.operation, Version = "2018-12-01", Format = "JSON",
+    Action = given.operation, Version = given.version or "2018-12-01", Format = "JSON",
     Timestamp = raw.date(), SignatureNonce = raw.nonce(), SignatureMethod = "HMAC-SHA1",
     SignatureVersion = "1.0", AccessKeyId = user.access_key_id,
     SecurityToken = user.security_token,
@@ -95,13 +106,29 @@ function raw.v1(server, given)
   local encoded = raw.encode_query(merge(query, given.after))
   local headers = { host = host_of(server) }
   if given.form then
-    headers["content-type"] = "application/x-www-form-urlencoded"
+    headers["content-type"] = FORM
   end
   return {
     method = method,
     target = given.form and "/" or "/?" .. encoded,
     headers = merge(headers, given.headers),
     body = given.form and encoded or "",
+  }
+end
+
+--- A request without a signature.
+-- @param given method ("GET"), path ("/"), query, form, body, headers
+function raw.unsigned(server, given)
+  local headers = { host = host_of(server) }
+  if given.form then
+    headers["content-type"] = FORM
+  end
+  local query = given.query and "?" .. raw.encode_query(given.query) or ""
+  return {
+    method = given.method or "GET",
+    target = (given.path or "/") .. query,
+    headers = merge(headers, given.headers),
+    body = given.form and raw.encode_query(given.form) or given.body or "",
   }
 end
 
@@ -153,6 +180,21 @@ end
 --- A V3 call that follows all rules.
 function raw.call(server, operation, query, user)
   return raw.send(server, raw.v3(server, { operation = operation, query = query, user = user }))
+end
+
+--- The same for a call of STS.
+function raw.sts(server, operation, query, user)
+  return raw.send(server, raw.v3(server, {
+    operation = operation, version = raw.STS_VERSION, query = query, user = user,
+  }))
+end
+
+--- An answer's Credentials as the `user` of a request.
+function raw.user_of(credentials)
+  return {
+    access_key_id = credentials.AccessKeyId, access_key_secret = credentials.AccessKeySecret,
+    security_token = credentials.SecurityToken,
+  }
 end
 
 --- The arguments with which the curl command sends a request.

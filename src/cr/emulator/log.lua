@@ -8,11 +8,11 @@ local CAPACITY = 1000
 
 local ring, total = {}, 0
 
--- What V1 adds to an operation's own parameters; signatures and tokens are nobody's business here.
+-- What V1 adds to an operation's own parameters. Signatures and tokens are nobody's business.
 local PROTOCOL = {
   Action = true, Format = true, Version = true, Timestamp = true, AccessKeyId = true,
-  OIDCToken = true, SecurityToken = true, Signature = true, SignatureMethod = true, SignatureNonce = true,
-  SignatureVersion = true,
+  OIDCToken = true, SecurityToken = true, Signature = true, SignatureMethod = true,
+  SignatureNonce = true, SignatureVersion = true,
 }
 
 local function own_parameters(parameters)

@@ -198,7 +198,8 @@ operations.CreateRepository = {
     end
     local repository = state.new_repository(registry, instance, namespace, {
       RepoName = given.RepoName, RepoType = given.RepoType, Summary = given.Summary,
-      Detail = given.Detail, TagImmutability = given.TagImmutability, CreateTime = clock.milliseconds(),
+      Detail = given.Detail, TagImmutability = given.TagImmutability,
+      CreateTime = clock.milliseconds(),
     })
     instance.repositories:add(repository)
     instance.paths[repository.path] = repository

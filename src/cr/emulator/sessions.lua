@@ -34,8 +34,8 @@ local function random_word(length)
   return word:sub(1, length)
 end
 
---- As long as the service's. The first bytes are fixed, so that every token has a + and a / and ends
--- in =: a client that forgets to encode one of them is found out every time.
+--- As long as the service's. The first bytes are fixed, so that every token has a + and a / and
+-- ends in =: a client that forgets to encode one of them is found out every time.
 local function new_token()
   return ngx.encode_base64("\8\2\18\251\255" .. random_bytes(296))
 end
