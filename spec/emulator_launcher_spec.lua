@@ -170,7 +170,8 @@ describe("cr emulator", function()
     assert.is_nil(server.unexpected)
     assert.are.equal("", rest)
     for _, name in ipairs { "endpoint", "region", "access_key_id", "access_key_secret",
-      "https_endpoint", "ca_file", "sts_endpoint", "metadata_endpoint", "credentials_uri", "pid" } do
+      "https_endpoint", "ca_file", "sts_endpoint", "metadata_endpoint", "credentials_uri", "pid",
+    } do
       assert.is_not_nil(server[name], name)
     end
   end)
