@@ -8,6 +8,13 @@ local core = require "cr.core"
 local endpoint = require "cr.endpoint"
 local hint = {}
 
+-- What to look at, by the PolicyType of a refusal that the identity's own policies do not explain.
+local WHERE = {
+  AssumeRolePolicy = "; the role's trust policy does not name who asks",
+  SessionPolicy = "; the policy given to the session leaves it out",
+  ControlPolicy = "; a control policy of the resource directory forbids it",
+}
+
 local function permission(err, attempt)
   local denied = err.access_denied
   local action = denied and denied.AuthAction
@@ -21,7 +28,7 @@ local function permission(err, attempt)
     " for " .. denied.AuthPrincipalDisplayName or ""
   local explicit = denied and denied.NoPermissionType == "ExplicitDeny" and
     "; a policy denies it explicitly" or ""
-  return "needs " .. action .. who .. explicit
+  return "needs " .. action .. who .. explicit .. (denied and WHERE[denied.PolicyType] or "")
 end
 
 local function edition()

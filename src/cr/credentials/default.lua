@@ -72,6 +72,7 @@ local function ask_link(link, ask)
   if since and since >= 0 and since < PROBE_PAUSE then
     return nil, link.absence, true
   end
+  ask.cut_short = nil
   local credential, err, is_absent = link.provider.get(ask)
   if is_absent and link.is_probed and not ask.cut_short then
     link.absent_at, link.absence = ask.time, unavailable(err.message)
@@ -88,8 +89,7 @@ local function nothing_works(said, failure)
   local err = unavailable("no credentials: " .. table.concat(parts, "; "), {
     hint = "configure one of these, or pass credentials to cr.new",
   })
-  for _, name in ipairs { "hint", "retryable", "retry_after", "http_status", "request_id",
-    "access_denied" } do
+  for _, name in ipairs { "hint", "retryable", "retry_after", "request_id", "access_denied" } do
     if failure and failure[name] ~= nil then
       err[name] = failure[name]
     end

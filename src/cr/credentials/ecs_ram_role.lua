@@ -21,8 +21,8 @@ local TIMEOUT = 1 -- seconds; the server is next door or not there
 
 --- The server. Its address is plain http by its nature, another one follows the client's rules.
 local function find_server(ask, declared)
-  local address = declared.metadata_endpoint or variable.text "CR_METADATA_ENDPOINT"
-  if not address then
+  local address = declared.metadata_endpoint or variable.text "CR_METADATA_ENDPOINT" or ADDRESS
+  if address == ADDRESS then
     return { origin = ADDRESS, host = ADDRESS:match("//(.*)$"), is_loopback = false }
   end
   return remote.endpoint(ask, address)
@@ -44,7 +44,7 @@ local function exchange(ask, declared, server, given)
     return nil, err, nil, sent == false
   elseif response.status ~= 200 then
     return nil, unavailable(("%s: HTTP %d"):format(given.what, response.status), {
-      retryable = response.status >= 500, http_status = response.status,
+      retryable = response.status >= 500,
     }), response.status
   end
   return response

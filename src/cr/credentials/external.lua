@@ -54,7 +54,7 @@ end
 local function run(ask, words, timeout)
   local process, reason = core.run(words)
   if not process then
-    return nil, reason
+    return nil, (reason:gsub("^.*: ", "")) -- without the program, which the caller names
   end
   local limit = ask.ends and math.max(0.001, ask.ends - ask.settings.clock()) or timeout
   local output, is_over

@@ -14,10 +14,10 @@ local function has(mode, bit)
   return mode % (2 * bit) >= bit
 end
 
---- @return the text, mode, owner  or nil, reason (without the path), "missing" or "other"
+--- @return the text  or nil, reason without the path
 function file.read(path, maximum)
-  local text, mode, owner = core.read_file(path, maximum)
-  return text, mode, owner
+  local text, reason = core.read_file(path, maximum)
+  return text, not text and reason or nil
 end
 
 --- Whether somebody but us could have put something into the file.

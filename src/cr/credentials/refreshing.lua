@@ -147,7 +147,6 @@ end
 --- Hands on what a fetch found out: to the caller, who may be another provider's fetch.
 local function hand_on(ask, inner)
   ask.asked = ask.asked or inner.asked
-  ask.cut_short = ask.cut_short or inner.cut_short
   for _, warning in ipairs(inner.warnings or {}) do
     ask.warnings = ask.warnings or {}
     table.insert(ask.warnings, warning)
@@ -196,6 +195,9 @@ local function refresh(state, ask, level)
   if urgency(state, ask.time) < OVERDUE then
     return state.held
   end
+  ask.cut_short = inner.cut_short
+  local left = pause_left(state, ask.time, OVERDUE)
+  err.retry_after = left > 0 and left or nil
   return nil, err, is_absent
 end
 

@@ -88,7 +88,6 @@ local function refusal(request, err)
   local status = err.http_status and (" (HTTP %d)"):format(err.http_status) or ""
   return unavailable(("%s: %s%s: %s"):format(request.what, secret.mask(err.code, secrets), status,
     secret.mask(err.message, secrets)), {
-    http_status = err.http_status,
     request_id = secret.mask_all(err.request_id, secrets),
     recommend = secret.mask_all(err.recommend, secrets),
     access_denied = secret.mask_all(err.access_denied, secrets),

@@ -73,7 +73,7 @@ function sts.parameters(ask, declared)
   return {
     RoleArn = role,
     RoleSessionName = declared.role_session_name or
-      variable.text "ALIBABA_CLOUD_ROLE_SESSION_NAME" or ("cr-%d"):format(ask.time),
+      variable.text "ALIBABA_CLOUD_ROLE_SESSION_NAME" or ("cr-%d"):format(math.floor(ask.time)),
     DurationSeconds = ("%d"):format(declared.role_session_expiration or DURATION),
     Policy = declared.policy,
   }
