@@ -129,7 +129,19 @@ describe("cr emulator", function()
     local allowed = raw.call(server, "GetInstance", instance)
     local other = raw.call(server, "ListRepoTag",
       { InstanceId = "cri-example", RepoId = "crr-example" }, fixture.users[2])
+    local builder = fixture.users[3]
+    local role = { RoleArn = "acs:ram::1000000000000001:role/release", RoleSessionName = "spec" }
+    local unnamed = raw.sts(server, "AssumeRole", role, builder)
+    role.ExternalId = "example-external-id"
+    local assumed = raw.sts(server, "AssumeRole", role, builder)
+    local app = { InstanceId = "cri-example", RepoId = "crr-example" }
+    local narrow = raw.call(server, "GetRepository", app, builder)
+    local wide = raw.call(server, "GetInstance", instance, builder)
     server:stop()
+    assert.are.equal("AssumeRolePolicy", unnamed.AccessDeniedDetail.PolicyType)
+    assert.is_table(assumed.Credentials)
+    assert.are.equal("success", narrow.Code)
+    assert.are.equal("NoPermission", wide.Code)
     assert.are.equal("NoPermission", denied.Code)
     assert.are.equal("ExplicitDeny", denied.AccessDeniedDetail.NoPermissionType)
     assert.are.equal("success", allowed.Code)

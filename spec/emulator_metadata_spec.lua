@@ -36,6 +36,14 @@ local function sign_in(headers, body)
   }, body or '{"AccountId":"1000000000000001","AccessConfigurationId":"ac-emulator"}')
 end
 
+--- What a command prints; it must not look for a proxy.
+local function run(command)
+  local pipe = assert(io.popen("unset LD_PRELOAD; export no_proxy='*'\n" .. command, "r"))
+  local output = pipe:read("*a")
+  pipe:close()
+  return output
+end
+
 --- Whether credentials are good for the registry, and whose they are.
 local function identity(credentials)
   local user = raw.user_of(credentials)
@@ -234,8 +242,10 @@ describe("the emulator's metadata server", function()
     end
     local document = get(ROLES .. "mine", { [TOKEN] = new_token() })
     assert.are.equal(600, lifetime(document))
+    -- whom the role trusts is no matter here
     restart {
-      roles = { { name = "brief", session_seconds = 1 } }, metadata = { role = "brief" },
+      roles = { { name = "brief", session_seconds = 1, trusted = { "nobody" } } },
+      metadata = { role = "brief" },
     }
     assert.are.equal(1, lifetime((get(ROLES .. "brief"))))
     for _, fixture in ipairs { { metadata = { role = "" } }, { roles = { { name = "mine" } } } } do
@@ -272,6 +282,12 @@ describe("the emulator's credentials address", function()
     local log = server:log()
     assert.are.equal("CredentialsURI", log[1].operation)
     assert.are.equal("none", log[1].signature)
+  end)
+
+  it("is on the HTTPS listener too", function()
+    local document = cjson.decode(run(("curl -sSf --cacert %s %s/credentials")
+      :format(emulator.quote(server.ca_file), server.https_endpoint)))
+    assert.are.equal("reader/credentials-uri", identity(document))
   end)
 
   it("is for GET", function()
@@ -351,14 +367,15 @@ describe("the emulator's CloudSSO", function()
   end)
 
   it("logs what was asked for, and fails on demand in its own form", function()
-    server:fault { operation = "CloudSSO", status = 503 }
+    server:fault { operation = "CloudSSO", status = 503, count = 2 }
     assert_refused(503, "ServiceUnavailable", sign_in())
+    assert_refused(503, "ServiceUnavailable", sign_in { authorization = "Bearer x" })
     sign_in()
     local log = server:log()
-    assert.are.equal("CloudSSO", log[2].operation)
-    assert.are.equal("none", log[2].signature)
+    assert.are.equal("CloudSSO", log[3].operation)
+    assert.are.equal("none", log[3].signature)
     assert.are.same({ AccountId = "1000000000000001", AccessConfigurationId = "ac-emulator" },
-      log[2].parameters)
+      log[3].parameters)
     assert.is_nil(cjson.encode(log):find("access%-token"))
   end)
 
@@ -370,5 +387,26 @@ describe("the emulator's CloudSSO", function()
       '{"AccountId":"7","AccessConfigurationId":"ac-7"}')
     assert.are.equal("node/cloud-sso", identity(body.CloudCredential))
     restart()
+  end)
+end)
+
+describe("the documentation's examples of credentials", function()
+  it("work as they stand", function()
+    local file = assert(io.open("docs/emulator.md", "r"))
+    local script = file:read("*a"):match("\n## Credentials\n.-```sh\n(.-)```")
+    file:close()
+    server = emulator.start()
+    local output = run(("set -e; ALIBABA_CLOUD_ENDPOINT=%s CR_STS_ENDPOINT=%s " ..
+      "CR_METADATA_ENDPOINT=%s CR_EMULATOR_CREDENTIALS_URI=%s\n%s"):format(server.endpoint,
+      server.sts_endpoint, server.metadata_endpoint, server.credentials_uri, script))
+    local names = {}
+    for key, secret, token in output:gmatch(
+      '"AccessKeyId":"(.-)","AccessKeySecret":"(.-)",.-"SecurityToken":"(.-)"') do
+      names[#names + 1] = identity { AccessKeyId = key, AccessKeySecret = secret,
+        SecurityToken = token }
+    end
+    server:stop()
+    assert.are.same({ "reader/pod", "node/i-emulator", "reader/credentials-uri",
+      "reader/cloud-sso" }, names)
   end)
 end)

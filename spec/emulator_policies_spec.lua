@@ -224,12 +224,21 @@ describe("the emulator's permissions", function()
     local file = assert(io.open("api/cr-2018-12-01.json", "r"))
     local api = cjson.decode(file:read("*a")).operations
     file:close()
+    file = assert(io.open("docs/emulator.md", "r"))
+    local docs = file:read("*a")
+    file:close()
     for _, name in ipairs { "GetInstance", "ListInstance", "GetNamespace", "ListNamespace",
       "CreateNamespace", "DeleteNamespace", "GetRepository", "ListRepository", "CreateRepository",
       "DeleteRepository", "GetRepoTag", "ListRepoTag", "DeleteRepoTag", "GetAuthorizationToken",
     } do
       local published = api[name].ram_resource
       assert.are.equal(type(published) == "string" and published or "*", catalogue.resource(name))
+      -- and the documentation lists those that are not `*`
+      local listed = catalogue.resource(name):gsub("InstanceId", "instance")
+        :gsub("NamespaceName", "namespace"):gsub("RepositoryName", "repository")
+        :gsub("{", "<"):gsub("}", ">")
+      local row = ("\n| %s | `%s` |\n"):format(name, listed)
+      assert.are.equal(listed ~= "*", docs:find(row, 1, true) ~= nil, name)
     end
   end)
 

@@ -408,6 +408,7 @@ describe("the emulator's STS", function()
       assert.are.equal("pod-1", detail.AuthPrincipalDisplayName)
       local arn = "acs:ram::" .. ACCOUNT .. ":role/of/pods"
       assert.is_table(assume_by_token({ RoleArn = arn }, own).Credentials)
+      assert.are.equal("of/pods", own:log()[1].role)
     end)
 
     it("narrows the session by its policy", function()

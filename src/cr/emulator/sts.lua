@@ -49,7 +49,7 @@ local function read_common(request)
     asked.seconds = #seconds <= 9 and seconds:match("^%d+$") and tonumber(seconds) or nil
   end
   request.log = {
-    role = (given.RoleArn or ""):match(":role/([^/]+)$"),
+    role = (given.RoleArn or ""):match(":role/(.+)$"),
     role_session_name = given.RoleSessionName,
     duration_seconds = asked.seconds,
   }
