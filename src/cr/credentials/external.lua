@@ -1,7 +1,7 @@
 --- A program that prints a credential: {type = "external", process_command = "…"}.
 --
 -- It is run without a shell, with a limit to its time and to what it may print, which is
--- {"mode": "AK" or "StsToken", "access_key_id":, "access_key_secret":, "sts_token":, "expiration":}.
+-- {"mode": "AK" | "StsToken", "access_key_id":, "access_key_secret":, "sts_token":, "expiration":}.
 -- While it runs, a transport that yields goes on with other work.
 -- ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true forbids it.
 

@@ -1,7 +1,7 @@
 --- Credentials from the user's function, which is asked at every attempt.
 --
--- It returns declared credentials; as long as they are the same, the provider made of them stays, so
--- that a role which it names is not assumed anew each time.
+-- It returns declared credentials; as long as they are the same, the provider made of them stays,
+-- so that a role which it names is not assumed anew each time.
 
 local unavailable = require "cr.credentials.unavailable"
 

@@ -1,7 +1,7 @@
 --- Credential providers: who signs.
 --
--- Credentials are declared as tables with a `type`, so that they can stand in a configuration and be
--- passed between Lua states; each type is a module of this folder with
+-- Credentials are declared as tables with a `type`, so that they can stand in a configuration and
+-- be passed between Lua states; each type is a module of this folder with
 --
 -- - `keys`, names of the parts of a credential it must be given, or `fields`, checks by name (see
 --   check.lua; "credentials" for a field that is declared credentials itself), and `required`,
@@ -20,8 +20,8 @@ local suggest = require "cr.suggest"
 local credentials = {}
 
 local TYPES = {
-  "access_key", "cloud_sso", "credentials_uri", "default", "ecs_ram_role", "environment", "external",
-  "ini_profile", "oidc_role_arn", "profile", "ram_role_arn", "sts",
+  "access_key", "cloud_sso", "credentials_uri", "default", "ecs_ram_role", "environment",
+  "external", "ini_profile", "oidc_role_arn", "profile", "ram_role_arn", "sts",
 }
 local IS_TYPE = {}
 for _, name in ipairs(TYPES) do

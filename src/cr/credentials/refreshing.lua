@@ -26,8 +26,8 @@ local MANDATORY = { seconds = 180, share = 1 / 20 }
 -- How urgent a refresh is.
 local FRESH, EARLY, LATE, OVERDUE = 0, 1, 2, 3
 
--- The share of what is left of a call's deadline that a refresh may take, as long as the old session
--- is good.
+-- The share of what is left of a call's deadline that a refresh may take, as long as the old
+-- session is good.
 local DEADLINE_SHARE = { [EARLY] = 1 / 4, [LATE] = 1 / 2, [OVERDUE] = 1 }
 
 local PATIENCE = 2 -- seconds for one request of an early refresh; the caller would do without it
@@ -209,7 +209,7 @@ local function share(state, ask, flight)
   if level < OVERDUE and (not is_over or flight.failure) then
     return false, state.held
   elseif not is_over then
-    return false, nil, unavailable("the deadline was over while another call fetched the credential")
+    return false, nil, unavailable("the deadline passed while another call fetched the credential")
   elseif flight.failure then
     return false, nil, again(flight.failure), flight.is_absent
   end
