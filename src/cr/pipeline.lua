@@ -162,13 +162,15 @@ end
 --- Whether the service refused the session as expired and there may be a fresh one: then the call
 -- goes on with that, once. Nothing was carried out, so that it is safe for every operation.
 local function renews_session(attempt, err)
-  local provider = attempt.settings.provider
-  if err.code ~= "InvalidSecurityToken.Expired" or err.kind ~= "service" or attempt.renewed or
-    attempt.settings.max_attempts == 1 or not provider.refuse then
+  local settings = attempt.settings
+  local refuse = settings.provider.refuse
+  if err.code ~= "InvalidSecurityToken.Expired" or err.kind ~= "service" or not refuse or
+    not refuse(attempt.credential) then
     return false
   end
+  local is_first = not attempt.renewed
   attempt.renewed = true
-  return provider.refuse(attempt.credential)
+  return is_first and settings.max_attempts > 1
 end
 
 --- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the
