@@ -56,7 +56,8 @@ local function run(ask, words, timeout)
   if not process then
     return nil, (reason:gsub("^.*: ", "")) -- without the program, which the caller names
   end
-  local limit = ask.ends and math.max(0.001, ask.ends - ask.settings.clock()) or timeout
+  local limit = math.max(0.001, ask.ends - ask.settings.clock())
+  ask.expect(math.min(limit, timeout))
   local output, is_over
   ask.asked = true
   output, reason, is_over = wait(ask, process, math.min(limit, timeout))

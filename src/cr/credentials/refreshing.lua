@@ -10,8 +10,8 @@
 -- Time is the transport's `now()`. A clock that is set back makes a session count as old (it is
 -- fetched anew, and used when that fails), one that is set forward as expired; no pause outlives
 -- either. What waits for another's refresh does so in the transport's `sleep`, so only where that
--- lets others run; no wait is longer than a refresh can take, so that one which was given up in its
--- midst (a request of nginx whose client went away) holds up nobody for good.
+-- lets others run; and only as long as the step that the refresh is at can take, so that one which
+-- was given up in its midst (a request of nginx whose client went away) holds up nobody for good.
 
 local core = require "cr.core"
 local new_error = require "cr.error"
@@ -33,6 +33,8 @@ local DEADLINE_SHARE = { [EARLY] = 1 / 4, [LATE] = 1 / 2, [OVERDUE] = 1 }
 local PATIENCE = 2 -- seconds for one request of an early refresh; the caller would do without it
 local LONGEST_PAUSE = 60 -- seconds between refreshes that fail
 local LONGEST_REFRESH = 90 -- seconds; a program may take 60
+local LONGEST_STEP = 30 -- seconds, of a step that does not say how long it takes: a user's function
+local SLACK = 1 -- seconds that a step may take longer than it said
 local CLOCK_SLACK = 60 -- seconds a clock may be set back without a meaning
 local FIRST_LOOK, LONGEST_LOOK, MAX_LOOKS = 0.002, 0.05, 2000 -- waiting for another's refresh
 
@@ -86,7 +88,7 @@ local function this_coroutine()
   return coroutine.running() or "main"
 end
 
--- nginx puts a status of its own in place, which knows only the coroutines of one request.
+-- nginx puts a status of its own in place, which may know the coroutines of one request only.
 local status = rawget(coroutine, "_status") or coroutine.status
 
 --- Whether a refresh is still going on, as far as can be seen.
@@ -131,7 +133,7 @@ local function too_early(state, left)
 end
 
 --- What a fetch may take, and where it leaves what it finds out.
-local function inquiry(ask, level)
+local function inquiry(ask, level, flight)
   local settings = ask.settings
   local now = settings.clock()
   local ends = now + LONGEST_REFRESH
@@ -141,6 +143,12 @@ local function inquiry(ask, level)
   return {
     settings = settings, time = ask.time, ends = ends,
     patience = level == EARLY and PATIENCE or ask.patience,
+    expect = function(seconds)
+      flight.ends = settings.clock() + seconds + SLACK
+      if ask.expect then
+        ask.expect(seconds)
+      end
+    end,
   }
 end
 
@@ -176,8 +184,8 @@ end
 
 --- Fetches.
 local function refresh(state, ask, level)
-  local inner = inquiry(ask, level)
-  local flight = { owner = this_coroutine(), ends = ask.settings.clock() + LONGEST_REFRESH + 1 }
+  local flight = { owner = this_coroutine(), ends = ask.settings.clock() + LONGEST_STEP }
+  local inner = inquiry(ask, level, flight)
   state.flight = flight
   local credential, err, is_absent = state.fetch(inner)
   hand_on(ask, inner)

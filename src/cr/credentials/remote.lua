@@ -2,9 +2,10 @@
 -- nginx, its credentials do not either.
 --
 -- A provider's `fetch` gets a table `ask`: the client's `settings`, the `time`, `ends` (when the
--- answer must be there, by settings.clock; may be nil), `patience` (seconds that one request may
--- take at most; may be nil). What is found out meanwhile is put there: `asked` (somebody outside
--- was asked), `cut_short` (`ends` was why it failed), `warnings`.
+-- answer must be there, by settings.clock), `patience` (seconds that one request may take at most;
+-- may be nil), `expect(seconds)` (to be told before a step how long it may take). What is found out
+-- meanwhile is put there: `asked` (somebody outside was asked), `cut_short` (`ends` was why it
+-- failed), `warnings`.
 
 local answer = require "cr.answer"
 local check = require "cr.credentials.check"
@@ -42,8 +43,8 @@ end
 --- Seconds that a request may take, and whether the caller's end is why it is not longer.
 local function time_limit(ask, timeout)
   timeout = math.min(timeout, ask.patience or timeout)
-  local left = ask.ends and math.max(0.001, ask.ends - ask.settings.clock())
-  return math.min(timeout, left or timeout), left ~= nil and left < timeout
+  local left = math.max(0.001, ask.ends - ask.settings.clock())
+  return math.min(timeout, left), left < timeout
 end
 
 local function transport_failure(what, secrets, code, message, sent)
@@ -67,6 +68,7 @@ function remote.send(ask, request)
   end
   local timeout, is_cut = time_limit(ask, request.timeout)
   ask.asked = true
+  ask.expect(timeout)
   local response, code, message, sent = exchange.check(settings.transport.exchange {
     method = request.method, url = request.url, headers = request.headers,
     body = request.body or "", timeout = timeout,
