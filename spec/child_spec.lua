@@ -85,6 +85,8 @@ local function count_of(command)
 end
 
 local function open_files()
+  collectgarbage() -- processes of other specs
+  collectgarbage()
   return count_of "ls /proc/$PPID/fd"
 end
 

@@ -112,6 +112,8 @@ describe("core.read_file", function()
 
   it("keeps no descriptor", function()
     local function open_files()
+      collectgarbage() -- other specs' files
+      collectgarbage()
       local listing = io.popen("ls /proc/$PPID/fd | wc -l")
       local count = tonumber(listing:read("*a"))
       listing:close()

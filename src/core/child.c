@@ -139,7 +139,7 @@ static _Noreturn void become_program(const struct start *start, char *const argu
     _exit(CANNOT_EXECUTE);
 }
 
-/* 0 in no process: the child does not return. */
+/* Never 0: the child does not return. -1 with errno set when there is none. */
 static pid_t fork_program(const struct start *start, char *const arguments[])
 {
     sigset_t all, before;
