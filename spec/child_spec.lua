@@ -85,8 +85,6 @@ local function count_of(command)
 end
 
 local function open_files()
-  collectgarbage() -- processes of other specs
-  collectgarbage()
   return count_of "ls /proc/$PPID/fd"
 end
 
@@ -456,8 +454,9 @@ describe("many programs", function()
       end
       assert.is_nil((core.run { "cr-no-such-program" }))
     end
-    assert.equal(files, open_files())
-    assert.equal(processes, children())
+    -- fewer when garbage of other specs is collected meanwhile
+    assert.is_true(open_files() <= files)
+    assert.is_true(children() <= processes)
   end)
 
   it("run at a time, each with its own output", function()
