@@ -39,6 +39,7 @@ local function exchange(ask, declared, server, given)
   given.what = ("ECS metadata server at %s, %s"):format(server.host, given.path)
   given.timeout, given.connect_timeout = timeout, declared.connect_timeout or timeout
   given.is_direct = true
+  given.secrets = { given.headers["x-aliyun-ecs-metadata-token"] }
   local response, err, sent = remote.send(ask, given)
   if not response then
     return nil, err, nil, sent == false

@@ -34,6 +34,7 @@ end
 --- What to do about a refusal, as for a call to the registry's own API.
 local function add_hint(err, reason, attempt, response)
   local message = reason.message
+  secret.mask_error(reason, secret.of(attempt.credential))
   err.hint = hint.for_service(reason, attempt, response, message)
   if reason.code == "NoPermission" and not reason.access_denied then
     err.hint = "the source needs sts:AssumeRole on the role, and the role must trust it"
