@@ -391,11 +391,18 @@ describe("the emulator's CloudSSO", function()
 end)
 
 describe("the documentation's examples of credentials", function()
+  setup(function()
+    server = emulator.start()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
   it("work as they stand", function()
     local file = assert(io.open("docs/emulator.md", "r"))
     local script = file:read("*a"):match("\n## Credentials\n.-```sh\n(.-)```")
     file:close()
-    server = emulator.start()
     local output = run(("set -e; ALIBABA_CLOUD_ENDPOINT=%s CR_STS_ENDPOINT=%s " ..
       "CR_METADATA_ENDPOINT=%s CR_EMULATOR_CREDENTIALS_URI=%s\n%s"):format(server.endpoint,
       server.sts_endpoint, server.metadata_endpoint, server.credentials_uri, script))
@@ -405,7 +412,6 @@ describe("the documentation's examples of credentials", function()
       names[#names + 1] = identity { AccessKeyId = key, AccessKeySecret = secret,
         SecurityToken = token }
     end
-    server:stop()
     assert.are.same({ "reader/pod", "node/i-emulator", "reader/credentials-uri",
       "reader/cloud-sso" }, names)
   end)
