@@ -137,6 +137,11 @@ function Server:clear_faults()
   return succeed(self:control("DELETE", "faults"))
 end
 
+--- Limits requests per second: {per_second=, burst=}.
+function Server:limit(given)
+  return succeed(self:control("POST", "limit", cjson.encode(given)))
+end
+
 --- The last requests, oldest first.
 function Server:log()
   return succeed(self:control("GET", "log"))

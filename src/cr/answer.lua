@@ -150,9 +150,4 @@ function answer.judge(response)
   return object
 end
 
---- Whether a code means that too many calls were made.
-function answer.is_throttling(code)
-  return code:find("Throttling", 1, true) ~= nil
-end
-
 return answer

@@ -11,6 +11,7 @@ local new_error = require "cr.error"
 local operations = require "cr.operations"
 local overlay = require "cr.overlay"
 local pipeline = require "cr.pipeline"
+local retry = require "cr.retry"
 local user_agent = require "cr.user_agent"
 
 local client = {}
@@ -28,7 +29,8 @@ local NO_PARAMETERS = {}
 --
 -- - `provider` of credentials
 -- - `send`: the transport is ours and takes a request of the core
--- - `clock`: seconds, for deadlines
+-- - `clock`: seconds, for deadlines and pauses
+-- - `learnt`: what the client learns, shared by all its calls, see retry.lua
 -- - `yields`: a pause of the transport lets other coroutines run (what is known of a user's)
 -- - `endpoint_of(settings)`
 -- - `unproxied`: the same without a proxy, for loopback; its `given` are these again
@@ -267,6 +269,7 @@ function client.new(given)
     error(problem, 2)
   end
   local settings = resolve(given, DEFAULTS)
+  settings.learnt = retry.beginner()
   if not settings.transport then
     settings.transport = require "cr.transport.curl" ()
     settings.send = settings.transport.send

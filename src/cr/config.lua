@@ -81,6 +81,7 @@ config.keys = {
   user_agent = line,
   max_response_bytes = whole(1, 1073741824),
   on_attempt = is "function",
+  retry = is "function",
 }
 
 -- Keys that only a single call has.

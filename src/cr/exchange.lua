@@ -25,15 +25,4 @@ function exchange.check(response, failure)
   return nil, "TransferFailed", tostring(failure or "the transport gives no reason")
 end
 
---- The time of a transport, in seconds since the epoch.
--- @return the time
--- @return nil, code, message
-function exchange.time(transport)
-  local time = transport.now()
-  if type(time) ~= "number" then
-    return nil, "BadTransport", "the transport's now() returned no number"
-  end
-  return time
-end
-
 return exchange

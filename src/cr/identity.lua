@@ -1,7 +1,7 @@
 --- What `client:credentials()` tells: whose credential signs, and nothing that could sign.
 
+local clock = require "cr.clock"
 local core = require "cr.core"
-local exchange = require "cr.exchange"
 local new_error = require "cr.error"
 local secret = require "cr.secret"
 
@@ -10,7 +10,7 @@ local identity = {}
 --- @tparam table settings of a client
 -- @return as `client:credentials`
 function identity.of(settings)
-  local time, code, message = exchange.time(settings.transport)
+  local time, code, message = clock.time(settings)
   if not time then
     return nil, new_error {
       kind = "transport", code = code, message = message, operation = "credentials",

@@ -6,10 +6,12 @@
 -- This file is straight-line Lua, so that a transport may yield in `exchange` and `sleep`.
 
 local answer = require "cr.answer"
+local clock = require "cr.clock"
 local exchange = require "cr.exchange"
 local hint = require "cr.hint"
 local new_error = require "cr.error"
 local overlay = require "cr.overlay"
+local pace = require "cr.pace"
 local retry = require "cr.retry"
 local secret = require "cr.secret"
 local suggest = require "cr.suggest"
@@ -93,7 +95,7 @@ end
 -- @return answer, nil, response  or nil, error, response if there was one
 local function try(attempt)
   local settings = attempt.settings
-  local time, code, message = exchange.time(settings.transport)
+  local time, code, message = clock.time(settings)
   if not time then
     return nil, transport_error(attempt, code, message)
   end
@@ -137,7 +139,7 @@ local function info_of(result, response, attempts)
 end
 
 --- Tells the hook about an attempt. It gets no header, no body and no parameter.
-local function report(attempt, result, err, response, pause)
+local function report(attempt, result, err, response, pause, gave_up)
   local info = response and response.info or {}
   local event = {
     operation = attempt.operation.name,
@@ -155,56 +157,96 @@ local function report(attempt, result, err, response, pause)
     connection_reused = info.connection_reused,
     pause = pause,
     warnings = attempt.warnings,
+    delay = attempt.delay,
+    gave_up = gave_up,
   }
   attempt.settings.on_attempt(secret.mask_all(event, secrets_of(attempt)))
 end
 
---- Whether the service refused the session as expired and there may be a fresh one: then the call
--- goes on with that, once. Nothing was carried out, so that it is safe for every operation.
+--- Whether the service refused the session as expired and there may be a fresh one.
 local function renews_session(attempt, err)
-  local settings = attempt.settings
-  local refuse = settings.provider.refuse
-  if err.code ~= "InvalidSecurityToken.Expired" or err.kind ~= "service" or not refuse or
-    not refuse(attempt.credential) then
-    return false
-  end
-  local is_first = not attempt.renewed
-  attempt.renewed = true
-  return is_first and settings.max_attempts > 1
+  local refuse = attempt.settings.provider.refuse
+  return err.code == "InvalidSecurityToken.Expired" and refuse ~= nil and
+    refuse(attempt.credential)
 end
 
---- Seconds until the next attempt, or nil when there is none: the last one, not safe, or the
--- deadline would pass meanwhile.
+--- Whether the call goes on at once because what was wrong with the attempt has been put right: the
+-- session, or the time. Once for each; nothing was carried out, so that it is safe for every
+-- operation. What was learnt is kept for the next call in any case.
+local function is_mended(attempt, err, response)
+  if err.kind ~= "service" then
+    return false
+  end
+  local mended = renews_session(attempt, err) and "session" or
+    clock.learn(attempt.settings, err, response, attempt.time) and "time"
+  if not mended or attempt.mended[mended] then
+    return false
+  end
+  attempt.mended = overlay(attempt.mended, { [mended] = true })
+  return attempt.settings.max_attempts > 1
+end
+
+--- Seconds until the next attempt; or nil when there is none, and why: it is not safe or of no use,
+-- it was the last one, the budget is spent, the deadline would pass meanwhile.
 local function pause_after(attempt, err, response)
   local settings = attempt.settings
-  local pause
-  if renews_session(attempt, err) then
+  local pause, reason
+  if is_mended(attempt, err, response) then
     pause = 0
-  elseif not err.retryable or attempt.number >= settings.max_attempts then
-    return nil
   else
-    pause = math.max(retry.pause(attempt.number, response), err.retry_after or 0)
+    pause, reason = retry.next(attempt, err, response)
   end
-  if attempt.ends and settings.clock() + pause >= attempt.ends then
-    return nil
+  if pause and attempt.ends and settings.clock() + pause >= attempt.ends then
+    return nil, "deadline"
   end
-  return pause
+  return pause, reason
 end
+
+--- Waits for the client's pace after it was throttled, unless the deadline would pass meanwhile.
+local function keep_pace(attempt)
+  local settings = attempt.settings
+  local delay = pace.delay(settings.learnt, settings.clock())
+  if delay > 0 and not (attempt.ends and settings.clock() + delay >= attempt.ends) then
+    attempt.delay = delay
+    settings.transport.sleep(delay)
+  end
+end
+
+--- What the client learns of an attempt that the service answered.
+local function learn(attempt, result, err)
+  local settings = attempt.settings
+  if result then
+    retry.succeeded(attempt)
+  end
+  local is_throttled = err ~= nil and err.kind == "service" and retry.is_throttling(err)
+  if is_throttled or settings.learnt.pace then
+    pace.note(settings.learnt, settings.clock(), is_throttled)
+  end
+end
+
+local NOTHING = {}
 
 --- All attempts of a call whose parameters are valid.
 local function perform(operation, request, settings, endpoint)
   local attempt = {
     operation = operation, request = request, settings = settings, endpoint = endpoint,
-    number = 0, pause = 0, credential = false, time = 0, renewed = false,
+    number = 0, pause = 0, credential = false, time = 0, mended = NOTHING,
     ends = settings.deadline and settings.clock() + settings.deadline,
   }
   while true do
     attempt.number = attempt.number + 1
-    attempt.warnings = nil
+    attempt.warnings, attempt.delay = nil, nil
+    if settings.learnt.pace then
+      keep_pace(attempt)
+    end
     local result, err, response = try(attempt)
-    local pause = err and pause_after(attempt, err, response)
+    learn(attempt, result, err)
+    local pause, gave_up
+    if err then
+      pause, gave_up = pause_after(attempt, err, response)
+    end
     if settings.on_attempt then
-      report(attempt, result, err, response, pause)
+      report(attempt, result, err, response, pause, gave_up)
     end
     if result then
       return result, nil, info_of(result, response, attempt.number)

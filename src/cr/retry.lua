@@ -12,6 +12,14 @@ local retry = {}
 local FIRST_PAUSE = 0.2 -- seconds, doubled with each attempt
 local LONGEST_PAUSE = 20 -- seconds, also for what the service asks for
 
+-- An outage must not be multiplied by those who repeat into it: a client may repeat this often, and
+-- one time more for every ten attempts that succeed.
+local BUDGET = 100
+local INCOME = 0.1
+
+local MAX_THROTTLED = 15 -- attempts of a call that is throttled while others get through
+local PROGRESS = 30 -- seconds after a success in which others count as getting through
+
 -- Failures of the transport that a new attempt can get past.
 local PASSING = {
   ResolveFailed = true,
@@ -37,9 +45,14 @@ function retry.after_transport(operation, code, sent)
   return PASSING[code] == true and (operation.is_read or sent == false)
 end
 
+--- Whether an error of the service means that too many calls were made.
+function retry.is_throttling(err)
+  return err.code:find("Throttling", 1, true) ~= nil or err.http_status == 429
+end
+
 --- Whether a failed answer may be repeated.
 function retry.after_answer(operation, err)
-  if answer.is_throttling(err.code) or err.http_status == 429 then
+  if retry.is_throttling(err) then
     return true
   end
   if err.code == "SLB_SERVICE_ERROR" then
@@ -70,10 +83,78 @@ end
 
 --- Seconds to wait before the attempt after number `attempt`: exponential with full jitter, at
 -- least what the service asks for, at most LONGEST_PAUSE.
-function retry.pause(attempt, response)
+local function pause_after(attempt, response)
   local asked = response and asked_for(response) or 0
   local grown = math.min(FIRST_PAUSE * 2 ^ (attempt - 1), LONGEST_PAUSE)
   return math.min(asked + random() * grown, LONGEST_PAUSE)
+end
+
+--- Whether being throttled is a matter of pace alone: the service says when to come again, and other
+-- calls of this client got through not long ago. Then more attempts than max_attempts are made.
+local function gets_through(attempt, response)
+  local last = attempt.settings.learnt.succeeded_at
+  local since = last and attempt.time - last
+  return since ~= nil and since >= 0 and since < PROGRESS and asked_for(response) ~= nil and
+    attempt.number < MAX_THROTTLED and attempt.settings.max_attempts > 1
+end
+
+--- Takes the cost of a repeated attempt from the client's budget, if it is there.
+local function spend(learnt)
+  if learnt.retries < 1 then
+    return false
+  end
+  learnt.retries = learnt.retries - 1
+  return true
+end
+
+--- What the user's own `retry` says: whether, and after how many seconds (nil: the usual pause).
+local function ask_user(attempt, err)
+  local verdict = attempt.settings.retry(err, attempt.number)
+  if verdict == nil then
+    return err.retryable
+  elseif type(verdict) == "number" and verdict >= 0 then
+    return true, math.min(verdict, LONGEST_PAUSE)
+  end
+  return verdict == true
+end
+
+--- Whether an attempt that failed is followed by another.
+-- @tparam table attempt number, time, settings
+-- @tparam table err of the attempt
+-- @tparam ?table response
+-- @return seconds until then
+-- @return nil, why not: "not retryable", "max_attempts", "budget"
+function retry.next(attempt, err, response)
+  local settings = attempt.settings
+  local is_wanted, pause = err.retryable, nil
+  if settings.retry and settings.max_attempts > 1 then
+    is_wanted, pause = ask_user(attempt, err)
+  end
+  local is_throttled = err.kind == "service" and retry.is_throttling(err)
+  if not is_wanted then
+    return nil, "not retryable"
+  elseif attempt.number >= settings.max_attempts and
+    not (is_throttled and gets_through(attempt, response)) then
+    return nil, "max_attempts"
+  elseif err.kind ~= "credentials" and not is_throttled and not spend(settings.learnt) then
+    return nil, "budget"
+  end
+  return pause or math.max(pause_after(attempt.number, response), err.retry_after or 0)
+end
+
+--- Takes note of an attempt that succeeded: successes pay for repeated attempts.
+function retry.succeeded(attempt)
+  local learnt = attempt.settings.learnt
+  learnt.succeeded_at = attempt.time
+  if learnt.retries < BUDGET then
+    learnt.retries = math.min(BUDGET, learnt.retries + INCOME)
+  end
+end
+
+--- What a client knows in the beginning: `retries` are those it may make before it must earn more,
+-- `clock_offset` is clock.lua's, `pace` pace.lua's.
+function retry.beginner()
+  return { retries = BUDGET, clock_offset = 0 }
 end
 
 return retry

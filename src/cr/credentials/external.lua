@@ -6,6 +6,7 @@
 -- ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true forbids it.
 
 local check = require "cr.credentials.check"
+local clock = require "cr.clock"
 local core = require "cr.core"
 local json = require "cr.json"
 local split = require "cr.credentials.words"
@@ -112,7 +113,7 @@ local function fetch(ask, declared)
     -- Only the program's name: arguments may be secrets.
     return nil, unavailable(("process_command %s: %s"):format(words[1], reason))
   end
-  ask.time = ask.settings.transport.now()
+  ask.time = clock.time(ask.settings) or ask.time
   credential.origin = "program " .. words[1]
   return credential
 end

@@ -7,12 +7,14 @@
 -- refresh that is going on; the old session is still used when that fails, until it has really
 -- expired. After failures the pauses between refreshes grow: 1, 2, 4 … 60 seconds.
 --
--- Time is the transport's `now()`. A clock that is set back makes a session count as old (it is
--- fetched anew, and used when that fails), one that is set forward as expired; no pause outlives
--- either. What waits for another's refresh does so in the transport's `sleep`, so only where that
--- lets others run; and only as long as the step that the refresh is at can take, so that one which
--- was given up in its midst (a request of nginx whose client went away) holds up nobody for good.
+-- Time is the transport's `now()`, put right by what the client learnt of it (clock.lua). A clock
+-- that is set back makes a session count as old (it is fetched anew, and used when that fails), one
+-- that is set forward as expired; no pause outlives either. What waits for another's refresh does so
+-- in the transport's `sleep`, so only where that lets others run; and only as long as the step that
+-- the refresh is at can take, so that one which was given up in its midst (a request of nginx whose
+-- client went away) holds up nobody for good.
 
+local clock = require "cr.clock"
 local core = require "cr.core"
 local new_error = require "cr.error"
 local unavailable = require "cr.credentials.unavailable"
@@ -111,7 +113,7 @@ local function wait(flight, ask)
     pause = math.min(pause * 1.5, LONGEST_LOOK)
   end
   flight.is_over = true
-  ask.time = settings.transport.now()
+  ask.time = clock.time(settings) or ask.time
   return true
 end
 
@@ -159,7 +161,7 @@ local function hand_on(ask, inner)
     ask.warnings = ask.warnings or {}
     table.insert(ask.warnings, warning)
   end
-  ask.time = ask.settings.transport.now()
+  ask.time = clock.time(ask.settings) or ask.time
 end
 
 local function reject_expired(credential, time)

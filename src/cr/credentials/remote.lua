@@ -9,6 +9,7 @@
 
 local answer = require "cr.answer"
 local check = require "cr.credentials.check"
+local clock = require "cr.clock"
 local core = require "cr.core"
 local endpoints = require "cr.endpoint"
 local exchange = require "cr.exchange"
@@ -76,7 +77,7 @@ function remote.send(ask, request)
     max_response_bytes = MAX_RESPONSE, ca_file = given.ca_file, ca_path = given.ca_path,
     proxy = proxy,
   })
-  ask.time = exchange.time(settings.transport) or ask.time
+  ask.time = clock.time(settings) or ask.time
   if not response then
     ask.cut_short = is_cut and code == "Timeout"
     return nil, transport_failure(request.what, request.secrets or {}, code, message, sent), sent

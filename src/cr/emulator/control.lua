@@ -1,4 +1,4 @@
---- The control address, /_emulator/…: faults, log, clock, expire, reset, health.
+--- The control address, /_emulator/…: faults, limit, log, clock, expire, reset, health.
 --
 -- For loopback clients only.
 
@@ -6,6 +6,7 @@ local cjson = require "cjson.safe"
 local clock = require "cr.emulator.clock"
 local faults = require "cr.emulator.faults"
 local json = require "cr.emulator.json"
+local limit = require "cr.emulator.limit"
 local log = require "cr.emulator.log"
 
 local control = {}
@@ -57,6 +58,19 @@ local routes = {
       return answer(200, DONE)
     end,
   },
+  limit = {
+    GET = function()
+      return answer(200, limit.get())
+    end,
+    DELETE = function()
+      limit.set({})
+      return answer(200, DONE)
+    end,
+    POST = function(body)
+      local ok, reason = limit.set(cjson.decode(body))
+      return answer(ok and 200 or 400, ok and limit.get() or { error = reason })
+    end,
+  },
   log = {
     GET = function()
       return answer(200, log.list())
@@ -96,7 +110,7 @@ function control.handle(name, actions)
   local route = routes[name]
   if not route then
     return answer(404, { error = "no such control address; there are " ..
-      "faults, log, clock, expire, reset, health" })
+      "faults, limit, log, clock, expire, reset, health" })
   end
   local method = ngx.req.get_method()
   if not route[method] then

@@ -2,6 +2,7 @@
 
 local catalogue = require "cr.emulator.catalogue"
 local failure = require "cr.emulator.failure"
+local limit = require "cr.emulator.limit"
 local operations = require "cr.emulator.operations"
 local permissions = require "cr.emulator.permissions"
 local resources = require "cr.emulator.resources"
@@ -80,8 +81,8 @@ function gateway.perform(registry, request, caller)
     return nil, failure.gateway(404, "OperationNotEmulated", ("%s is not emulated; these are: %s")
       :format(request.operation, table.concat(emulated, ", ")))
   end
-  local wrong = permissions.check(registry, caller, catalogue.action(request.operation),
-    resources.of(registry, request))
+  local wrong = limit.refusal() or permissions.check(registry, caller,
+    catalogue.action(request.operation), resources.of(registry, request))
   if wrong then
     return nil, wrong
   end

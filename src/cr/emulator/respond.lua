@@ -90,8 +90,8 @@ function STYLES.cloud_sso(failure)
   }, id)
 end
 
---- @param failure see failure.lua
-function respond.failure(request, failure)
+--- The answer, without the headers that a failure may have of its own.
+local function failure_answer(request, failure)
   if request.style then
     return STYLES[request.style](failure)
   elseif failure.status == 200 then
@@ -111,6 +111,15 @@ function respond.failure(request, failure)
       fields.RequestId)
   end
   return json_answer(failure.status, fields)
+end
+
+--- @param failure see failure.lua; `headers` are added
+function respond.failure(request, failure)
+  local refused = failure_answer(request, failure)
+  for name, value in pairs(failure.headers or {}) do
+    refused.headers[name] = value
+  end
+  return refused
 end
 
 return respond

@@ -8,6 +8,7 @@ local clock = require "cr.emulator.clock"
 local control = require "cr.emulator.control"
 local deliver = require "cr.emulator.deliver"
 local faults = require "cr.emulator.faults"
+local limit = require "cr.emulator.limit"
 local log = require "cr.emulator.log"
 local pipeline = require "cr.emulator.pipeline"
 local process = require "cr.emulator.process"
@@ -35,6 +36,7 @@ local function reset()
   registry = assert(state.new(fixture))
   registry.sessions = sessions.new_store()
   clock.shift(0)
+  limit.set({})
   ngx.shared.cr_nonces:flush_all()
   faults.clear()
   log.clear()
