@@ -24,7 +24,7 @@ local function fetch(ask, declared)
   if not origin then
     return nil, unavailable("the CloudSSO sign-in URL is no URL like https://signin-cn-…")
   end
-  local endpoint, err = remote.endpoint(ask, origin)
+  local endpoint, err = remote.endpoint(ask, "sign_in_url", origin)
   if not endpoint then
     return nil, err
   end

@@ -18,7 +18,7 @@ local function fetch(ask, declared)
   if not origin or uri:find("[%c ]") then
     return nil, unavailable("the credentials URI is no URL like http://127.0.0.1:8080/path")
   end
-  local endpoint, err = remote.endpoint(ask, origin)
+  local endpoint, err = remote.endpoint(ask, "credentials_uri", origin)
   if not endpoint then
     return nil, err
   end

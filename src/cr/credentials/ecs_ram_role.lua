@@ -25,7 +25,7 @@ local function find_server(ask, declared)
   if address == ADDRESS then
     return { origin = ADDRESS, host = ADDRESS:match("//(.*)$"), is_loopback = false }
   end
-  return remote.endpoint(ask, address)
+  return remote.endpoint(ask, "metadata_endpoint", address)
 end
 
 --- One exchange with it. The answer's status must be 200.

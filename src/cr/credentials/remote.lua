@@ -31,12 +31,13 @@ local function given_settings(ask)
 end
 
 --- An endpoint, by the rules for the client's own: plain http only to loopback.
+-- @tparam string name of the setting that it comes from, for messages
 -- @return {origin=, host=, is_loopback=}
 -- @return nil, error
-function remote.endpoint(ask, text)
+function remote.endpoint(ask, name, text)
   local endpoint, err = endpoints.parse(text, ask.settings.allow_plaintext)
   if not endpoint then
-    return nil, unavailable(err.message, { hint = err.hint })
+    return nil, unavailable(name .. ": " .. err.message, { hint = err.hint })
   end
   return endpoint
 end

@@ -59,7 +59,7 @@ function sts.endpoint(ask, declared)
   if not host then
     return nil, err
   end
-  return remote.endpoint(ask, host)
+  return remote.endpoint(ask, "sts_endpoint", host)
 end
 
 --- The role to assume, and the parameters that both ways of assuming it have.
