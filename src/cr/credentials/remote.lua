@@ -95,7 +95,7 @@ local function refusal(request, err)
     request_id = secret.mask_all(err.request_id, secrets),
     recommend = secret.mask_all(err.recommend, secrets),
     access_denied = secret.mask_all(err.access_denied, secrets),
-    retryable = err.kind == "service" and retry.after_answer(READ, err),
+    retryable = retry.after_answer(READ, err),
   })
 end
 
