@@ -50,6 +50,8 @@ local function time_limit(ask, timeout)
 end
 
 local function transport_failure(what, secrets, code, message, sent)
+  -- The limit is this module's, and not what the client's configuration says.
+  message = message:gsub("max_response_bytes", ("%d bytes"):format(MAX_RESPONSE))
   return unavailable(("%s: %s: %s"):format(what, code, secret.mask(message, secrets)), {
     retryable = retry.after_transport(READ, code, sent),
   })
