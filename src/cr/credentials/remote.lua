@@ -25,6 +25,12 @@ local MAX_RESPONSE = 64 * 1024
 -- Retried as a read of the API is: asking twice for a session does no harm.
 local READ = { name = "credentials", is_read = true }
 
+-- The parts of a credential as the answers have them, for messages.
+local NAMES = {
+  access_key_id = "AccessKeyId", access_key_secret = "AccessKeySecret",
+  security_token = "SecurityToken",
+}
+
 --- The settings that the user gave: those of a call to loopback have lost their proxy.
 local function given_settings(ask)
   return ask.settings.given or ask.settings
@@ -129,6 +135,7 @@ function remote.session(what, fields)
   local problem = check.credential_problem(session) or
     check.key_problem("security_token", session.security_token)
   if problem then
+    problem = problem:gsub("^[%l_]+", NAMES)
     return nil, unavailable(("%s: in the answer %s"):format(what, problem))
   end
   session.expires = type(fields.Expiration) == "string" and
