@@ -100,7 +100,8 @@ describe("credentials_uri", function()
         client:get_repo_tag(TAG))
       support.hides({ "secret" }, err)
     end
-    local client = support.client(server, declare { credentials_uri = "http://me:secret@127.0.0.1/" })
+    local client = support.client(server,
+      declare { credentials_uri = "http://me:secret@127.0.0.1/" })
     local err = support.failed("credentials_uri: the endpoint holds a user or a password",
       client:get_repo_tag(TAG))
     support.hides({ "secret" }, err)

@@ -71,7 +71,8 @@ local function answer_rows(case)
       message = unreadable("NotJson", "is no valid JSON", half) },
     { name = "a body that ends early", fault = { truncate = 20 }, message = "TruncatedBody: …",
       is_retryable = true },
-    { name = "no body", fault = { body = "" }, message = unreadable("EmptyBody", "has no body", "") },
+    { name = "no body", fault = { body = "" },
+      message = unreadable("EmptyBody", "has no body", "") },
     { name = "an array", fault = { body = '["handed-out-token"]' },
       message = unreadable("UnexpectedJson", "is JSON but no object", '["handed-out-token"]') },
     { name = "HTML", fault = { body = markup },
@@ -130,8 +131,9 @@ local function define_expired(case)
     local client = support.client(server, case.declare())
     server:fault { operation = case.operation,
       body = support.encode(case.wrap(support.session { Expiration = "2020-01-01T00:00:00Z" })) }
-    local err = support.failed(fill(case, ("the session from %s expired at 2020-01-01T00:00:00Z, " ..
-      "and it is …"):format(case.origin)), client:get_repo_tag(support.TAG))
+    local message = ("the session from %s expired at 2020-01-01T00:00:00Z, and it is …")
+      :format(case.origin)
+    local err = support.failed(fill(case, message), client:get_repo_tag(support.TAG))
     assert.truthy(err.message:find("by this machine's clock$"), err.message)
     assert.equal("check the clock", err.hint)
     support.hides(HANDED_OUT, err)
@@ -140,7 +142,8 @@ local function define_expired(case)
 end
 
 local function define_repeated(case)
-  for name, fault in pairs { ["HTTP 500"] = { status = 500 }, ["a reset"] = { reset = "before" } } do
+  local faults = { ["HTTP 500"] = { status = 500 }, ["a reset"] = { reset = "before" } }
+  for name, fault in pairs(faults) do
     busted.it(name .. " is asked again", function()
       local server = case.server()
       server:fault(support.with({ operation = case.operation }, fault))
