@@ -9,9 +9,11 @@
 local check = require "cr.credentials.check"
 local core = require "cr.core"
 local file = require "cr.credentials.file"
+local hint = require "cr.hint"
 local overlay = require "cr.overlay"
 local percent = require "cr.percent"
 local remote = require "cr.credentials.remote"
+local secret = require "cr.secret"
 local sts = require "cr.credentials.security_token_service"
 local unavailable = require "cr.credentials.unavailable"
 local variable = require "cr.credentials.variable"
@@ -20,6 +22,8 @@ local PROVIDER_ARN = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN"
 local TOKEN_FILE = "ALIBABA_CLOUD_OIDC_TOKEN_FILE"
 
 local MAX_TOKEN = 20000 -- bytes, the service's own limit
+
+local OPERATION = { name = "AssumeRoleWithOIDC" }
 
 local function read_token(declared)
   local path = declared.oidc_token_file_path or variable.text(TOKEN_FILE)
@@ -53,6 +57,15 @@ local function prepare(ask, declared)
   return parameters.OIDCToken and parameters, err
 end
 
+--- What to do about the one thing that needs a permission here: nobody signs.
+local function distrust(reason, response, secrets)
+  if not reason.access_denied then
+    return "the role must trust the OIDC provider"
+  end
+  return secret.mask(hint.for_service(reason, { operation = OPERATION }, response, reason.message),
+    secrets)
+end
+
 local function fetch(ask, declared)
   local parameters, err = prepare(ask, declared)
   local endpoint = parameters
@@ -65,7 +78,7 @@ local function fetch(ask, declared)
   local request = sts.limit({
     what = "AssumeRoleWithOIDC at " .. endpoint.host, method = "POST", endpoint = endpoint,
     url = endpoint.origin .. "/?" .. percent.form {
-      Action = "AssumeRoleWithOIDC", Format = "JSON", Version = sts.VERSION,
+      Action = OPERATION.name, Format = "JSON", Version = sts.VERSION,
       Timestamp = core.iso8601(ask.time),
     },
     headers = {
@@ -79,8 +92,11 @@ local function fetch(ask, declared)
   if not response then
     return nil, err
   end
-  local session
-  session, err = sts.session(request, response, parameters.RoleArn)
+  local session, reason
+  session, err, reason = sts.session(request, response, parameters.RoleArn)
+  if reason and reason.code == "NoPermission" then
+    err.hint = distrust(reason, response, request.secrets)
+  end
   return session, err
 end
 
