@@ -122,11 +122,11 @@ describe("cloud_sso", function()
   end)
 
   it("of another account or configuration is told without that hint", function()
-    local err = support.failed(what() .. ": EntityNotExists.Account (HTTP 404): There is no such " ..
-      "account.", support.client(server, declare { account_id = "1" }):get_repo_tag(TAG))
+    local err = support.failed(what() .. ": EntityNotExists.Account (HTTP 404): There is no " ..
+      "such account.", support.client(server, declare { account_id = "1" }):get_repo_tag(TAG))
     assert.is_nil(err.hint)
-    support.failed(what() .. ": EntityNotExists.AccessConfiguration (HTTP 404): There is no such " ..
-      "access configuration.",
+    support.failed(what() .. ": EntityNotExists.AccessConfiguration (HTTP 404): There is no " ..
+      "such access configuration.",
       support.client(server, declare { access_config = "ac-nothere" }):get_repo_tag(TAG))
   end)
 

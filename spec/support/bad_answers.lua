@@ -163,13 +163,16 @@ end
 local function define_quoted(case)
   busted.it("an error that quotes what was sent", function()
     local server = case.server()
-    server:fault { operation = case.operation, status = 400, body = support.encode {
-      Code = "Odd", Message = "You sent " .. table.concat(case.secrets, " and "),
-      RequestId = "R-" .. case.secrets[1],
+    local quote = "You sent " .. table.concat(case.secrets, " and ")
+    server:fault { operation = case.operation, status = 403, body = support.encode {
+      Code = "NoPermission", Message = quote, RequestId = quote, Recommend = quote,
+      AccessDeniedDetail = {
+        AuthAction = "sts:AssumeRole", AuthPrincipalDisplayName = quote, [quote] = quote,
+      },
     } }
     local client = support.client(server, case.declare())
-    local message = (case.messages or {})["quoted"] or case.what .. ": Odd (HTTP 400): You sent " ..
-      "***" .. (" and ***"):rep(#case.secrets - 1)
+    local message = (case.messages or {})["quoted"] or case.what .. ": NoPermission (HTTP 403): " ..
+      "You sent ***" .. (" and ***"):rep(#case.secrets - 1)
     support.hides(case.secrets,
       support.failed(fill(case, message), client:get_repo_tag(support.TAG)))
   end)
