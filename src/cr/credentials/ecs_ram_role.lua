@@ -69,7 +69,8 @@ local function get_token(ask, declared, server)
   elseif is_unreachable then
     return nil, err, true
   elseif declared.disable_imds_v1 or variable.flag "ALIBABA_CLOUD_IMDSV1_DISABLED" then
-    err = err or unavailable("the ECS metadata server answered no token")
+    err = err or unavailable(("ECS metadata server at %s, %s: the answer is no token")
+      :format(server.host, TOKEN_PATH))
     err.message = err.message .. ", and the way without a token is disabled"
     return nil, err, is_refusal(status)
   end
