@@ -127,6 +127,10 @@ local function fetch(ask, declared)
   end
   local role = declared.role_name or variable.text "ALIBABA_CLOUD_ECS_METADATA"
   local is_named = role ~= nil
+  if is_named and not role:find("^%w[%w%-_.]*$") then
+    return nil, unavailable("the name of the ECS instance's role is not made of letters, digits " ..
+      "and . _ - (role_name, or ALIBABA_CLOUD_ECS_METADATA)")
+  end
   local headers, is_absent
   headers, err, is_absent = get_token(ask, declared, server)
   if headers and not role then
