@@ -147,7 +147,8 @@ describe("ecs_ram_role", function()
     }
     local said = {
       ["HTTP 404"] = ": HTTP 404", ["HTTP 403"] = ": HTTP 403", ["HTTP 405"] = ": HTTP 405",
-      ["HTTP 400"] = ": HTTP 400", ["HTTP 500"] = ": HTTP 500", ["a reset"] = ": ConnectionClosed: ",
+      ["HTTP 400"] = ": HTTP 400", ["HTTP 500"] = ": HTTP 500",
+      ["a reset"] = ": ConnectionClosed: ",
       ["too much"] = ": ResponseTooLarge: the answer is larger than 65536 bytes",
       ["no token but HTML"] = ": the answer is no token", ["no body"] = ": the answer is no token",
     }
