@@ -15,6 +15,7 @@ local variable = require "cr.credentials.variable"
 
 local FORBIDDEN = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS"
 local TIMEOUT = 60 -- seconds
+local MAX_WORDS = 256 -- what core.run takes
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.05 -- seconds between looks at it
 local RENEWED_AFTER = 300 -- seconds, for a credential without an expiration
 
@@ -103,6 +104,8 @@ local function fetch(ask, declared)
   local words, reason = split(declared.process_command)
   if not words then
     return nil, unavailable("process_command: " .. reason)
+  elseif #words > MAX_WORDS then
+    return nil, unavailable(("process_command: it has more than %d words"):format(MAX_WORDS))
   end
   local output, credential
   output, reason = run(ask, words, declared.timeout or TIMEOUT)
