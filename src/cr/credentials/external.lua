@@ -74,6 +74,7 @@ local function read(output)
   if not fields then
     return nil, "it printed no JSON object"
   end
+  fields = core.tidy_json(fields) -- without null
   local token = fields.sts_token ~= "" and fields.sts_token or nil
   local credential = {
     access_key_id = fields.access_key_id, access_key_secret = fields.access_key_secret,
