@@ -87,8 +87,9 @@ local function read(output)
   elseif fields.mode ~= nil and fields.mode ~= "AK" and fields.mode ~= "StsToken" then
     return nil, 'in what it printed the mode is neither "AK" nor "StsToken"'
   end
-  if type(fields.expiration) == "string" and fields.expiration ~= "" then
-    credential.expires = core.parse_iso8601(fields.expiration)
+  if fields.expiration ~= nil and fields.expiration ~= "" then
+    credential.expires = type(fields.expiration) == "string" and
+      core.parse_iso8601(fields.expiration)
     if not credential.expires then
       return nil, "in what it printed expiration is not YYYY-MM-DDTHH:MM:SSZ"
     end
