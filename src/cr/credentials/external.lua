@@ -83,7 +83,7 @@ local function read(output)
   local problem = check.credential_problem(credential) or
     (fields.mode == "StsToken" and check.key_problem("security_token", token)) or nil
   if problem then
-    return nil, "in what it printed " .. problem
+    return nil, "in what it printed " .. problem:gsub("^security_token", "sts_token")
   elseif fields.mode ~= nil and fields.mode ~= "AK" and fields.mode ~= "StsToken" then
     return nil, 'in what it printed the mode is neither "AK" nor "StsToken"'
   end
