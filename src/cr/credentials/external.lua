@@ -43,7 +43,7 @@ local function wait(ask, process, timeout)
     elseif state == "done" then
       return judge(output, status, text)
     elseif left <= 0 then
-      return nil, ("it did not end within %g seconds"):format(timeout), true
+      return nil, ("it did not end within %.3g seconds"):format(timeout), true
     end
     if settings.yields then
       settings.transport.sleep(pause)
