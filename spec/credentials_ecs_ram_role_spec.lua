@@ -179,8 +179,8 @@ describe("ecs_ram_role", function()
     end
 
     it("goes on when no answer comes in time", function()
-      server:fault { operation = "MetadataToken", delay_ms = 1000 }
-      assert.equal("1.0", assert(client { timeout = 0.4 }:get_repo_tag(TAG)).Tag)
+      server:fault { operation = "MetadataToken", delay_ms = 5000 }
+      assert.equal("1.0", assert(client { timeout = 1 }:get_repo_tag(TAG)).Tag)
       assert.same({ "MetadataToken", "MetadataRole", "MetadataCredentials" }, asked())
     end)
 

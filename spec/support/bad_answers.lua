@@ -119,7 +119,7 @@ end
 local function define_timeout(case)
   busted.it("no answer in time", function()
     check(case, {
-      name = "no answer in time", fault = { delay_ms = 1000 }, declare = { timeout = 0.4 },
+      name = "no answer in time", fault = { delay_ms = 5000 }, declare = { timeout = 1 },
       message = "Timeout: …", is_retryable = true,
     })
   end)
