@@ -13,6 +13,7 @@ local clock = require "cr.clock"
 local core = require "cr.core"
 local endpoints = require "cr.endpoint"
 local exchange = require "cr.exchange"
+local hint = require "cr.hint"
 local retry = require "cr.retry"
 local secret = require "cr.secret"
 local unavailable = require "cr.credentials.unavailable"
@@ -55,10 +56,14 @@ local function time_limit(ask, timeout)
   return math.min(timeout, left), left < timeout
 end
 
-local function transport_failure(what, secrets, code, message, sent)
+local function transport_failure(ask, request, code, message, sent)
   -- The limit is this module's, and not what the client's configuration says.
   message = message:gsub("max_response_bytes", ("%d bytes"):format(MAX_RESPONSE))
-  return unavailable(("%s: %s: %s"):format(what, code, secret.mask(message, secrets)), {
+  message = secret.mask(message, request.secrets or {})
+  return unavailable(("%s: %s: %s"):format(request.what, code, message), {
+    hint = code == "TlsFailed" and hint.for_transport(code, {
+      settings = ask.settings, endpoint = request.endpoint,
+    }) or nil,
     retryable = retry.after_transport(READ, code, sent),
   })
 end
@@ -89,7 +94,7 @@ function remote.send(ask, request)
   ask.time = clock.time(settings) or ask.time
   if not response then
     ask.cut_short = is_cut and code == "Timeout"
-    return nil, transport_failure(request.what, request.secrets or {}, code, message, sent), sent
+    return nil, transport_failure(ask, request, code, message, sent), sent
   end
   return response
 end
