@@ -398,6 +398,18 @@ describe("ram_role_arn", function()
     end)
   end)
 
+  it("trusts over https whom the client trusts", function()
+    local declared = { sts_endpoint = server.https_endpoint }
+    local tag = assert(client(declared, { ca_file = server.ca_file }):get_repo_tag(TAG))
+    assert.equal("1.0", tag.Tag)
+    local host = server.https_endpoint:gsub("^https://", "")
+    local err = support.failed("AssumeRole at " .. host .. ": TlsFailed: …",
+      client(declared):get_repo_tag(TAG))
+    assert.equal("give the certificate authority with ca_file if the endpoint has a private one",
+      err.hint)
+    assert.is_false(err.retryable)
+  end)
+
   it("goes through the client's proxy, and past it to this machine", function()
     local transport = recorder.new { support.encode { Credentials = support.session() } }
     local declared = declare { sts_endpoint = "sts.example" }
