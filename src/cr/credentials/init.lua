@@ -19,6 +19,8 @@ local suggest = require "cr.suggest"
 
 local credentials = {}
 
+local MAX_NESTING = 8 -- of a source's source; more is a table that holds itself
+
 local TYPES = {
   "access_key", "cloud_sso", "credentials_uri", "default", "ecs_ram_role", "environment",
   "external", "ini_profile", "oidc_role_arn", "profile", "ram_role_arn", "sts",
@@ -67,23 +69,26 @@ local function unknown_field(module, name)
 end
 
 --- Credentials within credentials.
-local function nested_problem(name, value)
+local function nested_problem(name, value, depth)
   if type(value) == "function" then
     return nil
   elseif type(value) ~= "table" then
     return name .. " must be a table with a field type, or a function that returns one"
   end
-  local problem = credentials.problem(value)
+  if depth > MAX_NESTING then
+    return ("%s is nested more than %d deep"):format(name, MAX_NESTING)
+  end
+  local problem = credentials.problem(value, depth)
   return problem and ("%s: %s"):format(name, problem)
 end
 
 --- What is wrong with one field of a declaration, or nil.
-local function field_problem(module, name, value)
+local function field_problem(module, name, value, depth)
   local field = (module.fields or NONE)[name]
   if is_in(module.keys or NONE, name) then
     return check.key_problem(name, value)
   elseif field == "credentials" then
-    return nested_problem(name, value)
+    return nested_problem(name, value, depth + 1)
   elseif not field then
     return unknown_field(module, name)
   end
@@ -106,7 +111,9 @@ local function missing_field(module, declared)
 end
 
 --- What is wrong with a declarative table, or nil.
-function credentials.problem(declared)
+-- @tparam table declared
+-- @tparam ?number depth how many others it is declared within
+function credentials.problem(declared, depth)
   local kind = declared.type
   if kind == nil then
     return "credentials: the field type is missing; the types are " .. table.concat(TYPES, ", ")
@@ -116,7 +123,7 @@ function credentials.problem(declared)
   local module = module_of(kind)
   local problem = missing_field(module, declared)
   for name, value in pairs(declared) do
-    problem = problem or (name ~= "type" and field_problem(module, name, value)) or nil
+    problem = problem or (name ~= "type" and field_problem(module, name, value, depth or 0)) or nil
   end
   return problem and ("credentials of type %s: %s"):format(kind, problem)
 end
