@@ -398,6 +398,20 @@ describe("ram_role_arn", function()
     end)
   end)
 
+  it("refuses a source that is itself", function()
+    local declared = declare()
+    declared.source = declared
+    assert.error_matches(function() support.client(server, declared) end,
+      "^cr%.new: credentials of type ram_role_arn: source: .*: source is nested more than 8 deep$")
+    support.failed("the credentials function returned credentials of type ram_role_arn: …",
+      support.client(server, function() return declared end):get_repo_tag(TAG))
+    local row = FULL -- roles in a row are no such thing
+    for _ = 1, 8 do
+      row = declare { source = row }
+    end
+    assert.truthy(support.client(server, row))
+  end)
+
   it("trusts over https whom the client trusts", function()
     local declared = { sts_endpoint = server.https_endpoint }
     local tag = assert(client(declared, { ca_file = server.ca_file }):get_repo_tag(TAG))
