@@ -60,7 +60,7 @@ describe("cr.new", function()
   it("refuses an unknown key with all keys when none is close", function()
     local expected = "cr.new: unknown key %s; the keys are allow_plaintext, ca_file, ca_path, " ..
       "connect_timeout, credentials, deadline, defaults, endpoint, max_attempts, " ..
-      "max_response_bytes, network, on_attempt, proxy, region, signature, timeout, transport, " ..
+      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, timeout, transport, " ..
       "user_agent"
     for _, key in ipairs { "colour", 1, true, 1.5 } do
       assert.equal(expected:format(tostring(key)), message_of { [key] = "x" })
@@ -91,6 +91,7 @@ describe("cr.new", function()
       { 0, 1073741825, 0.5, "1", 0 / 0, -math.huge } },
     defaults = { "a table", { "InstanceId", 1, true, print } },
     on_attempt = { "a function", { "f", {}, true } },
+    retry = { "a function", { 3, {}, true } },
     credentials = { "a table with a field type, or a function that returns one",
       { "access_key", 1, true } },
     transport = { "a table with the functions exchange, sleep and now", {

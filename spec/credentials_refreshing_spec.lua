@@ -251,9 +251,53 @@ describe("a refresh that fails", function()
     move_time(HOUR - 800)
     server:fault { operation = "AssumeRole", delay_ms = 60000 }
     succeed(client)
-    -- What was cut short by one caller's deadline is no failure for the next.
+    assert.equal(2, count "AssumeRole")
+  end)
+end)
+
+describe("a refresh that fails, with a deadline", function()
+  it("is tried again after growing pauses too, though the deadline cut it short", function()
+    for _, second in ipairs { HOUR - 800, HOUR - 100 } do
+      server:reset()
+      transport.offset = 0
+      local client = new_client { deadline = 0.4, max_attempts = 1 }
+      succeed(client)
+      move_time(second)
+      server:fault { operation = "AssumeRole", delay_ms = 60000, count = 0 }
+      server:clear_log()
+      for _ = 1, 10 do
+        succeed(client)
+      end
+      assert.equal(1, count "AssumeRole")
+    end
+  end)
+
+  it("is not waited for when the pause is long", function()
+    refuse_refreshes()
+    local client = new_client { max_attempts = 1 }
+    for _ = 1, 6 do
+      client:get_repo_tag(TAG)
+      transport.offset = transport.offset + 70
+    end
+    client:get_repo_tag(TAG)
+    transport.pauses = {}
+    local _, err = client:get_repo_tag(TAG, { max_attempts = 3 })
+    assert.is_true(err.retry_after > 5)
+    assert.equal(1, err.attempts)
+    assert.same({}, transport.pauses)
+  end)
+
+  it("is told to the hook, when the old session goes on", function()
+    local events = {}
+    local client = new_client { on_attempt = function(event) events[#events + 1] = event end }
     succeed(client)
-    assert.equal(3, count "AssumeRole")
+    refuse_refreshes()
+    move_time(HOUR - 800)
+    succeed(client)
+    assert.is_nil(events[1].warnings)
+    assert.equal(1, #events[2].warnings)
+    assert.matches("^no fresh credential: AssumeRole at 127%.0%.0%.1:%d+: InternalError %(HTTP 500%)",
+      events[2].warnings[1])
   end)
 end)
 
@@ -319,6 +363,29 @@ describe("a session", function()
     assert.is_true(answer and answer.IsSuccess, tostring(err))
     assert.equal(2, count "AssumeRole")
     assert.equal(2, count "DeleteRepoTag")
+  end)
+
+  it("that is refused does not count for max_attempts, whatever comes first", function()
+    local client = new_client { max_attempts = 2 }
+    succeed(client)
+    server:expire()
+    server:fault { operation = "GetRepoTag", status = 503 } -- hits the second attempt
+    local tag, err, info = client:get_repo_tag(TAG)
+    assert.equal("1.0", tag and tag.Tag, tostring(err))
+    assert.equal(3, info.attempts)
+  end)
+
+  it("that is refused again and again is fetched after growing pauses", function()
+    local client = new_client()
+    server:fault { operation = "GetRepoTag", status = 400, code = "InvalidSecurityToken.Expired",
+      count = 0 }
+    for _ = 1, 10 do
+      client:get_repo_tag(TAG)
+    end
+    assert.is_true(count "AssumeRole" <= 7, count "AssumeRole")
+    local _, err = client:get_repo_tag(TAG, { max_attempts = 1 })
+    assert.matches("the service refused the session from role .*/reader, as the one before, as " ..
+      "expired", tostring(err))
   end)
 
   it("is replaced once in a call, not for ever", function()
@@ -412,6 +479,16 @@ describe("a clock", function()
   end)
 end)
 
+describe("a first refresh", function()
+  it("that one caller's deadline cut short is no failure for the next", function()
+    server:fault { operation = "AssumeRole", delay_ms = 60000 }
+    local client = new_client { max_attempts = 1 }
+    local _, err = client:get_repo_tag(TAG, { deadline = 0.3 })
+    assert.matches("Timeout", err.message)
+    succeed(client)
+  end)
+end)
+
 describe("a refresh that never comes back", function()
   it("holds nobody up for good: given up in its midst", function()
     local client = new_client()
@@ -442,6 +519,21 @@ describe("a refresh that never comes back", function()
     end)
     assert.same({ "1.0", "1.0", "1.0" }, results)
     assert.equal(1, count "AssumeRole")
+    assert.is_true(transport.offset < 5)
+  end)
+
+  it("holds nobody up at all: raised an error that was caught", function()
+    if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
+      return -- cannot yield across pcall; there the wait has an end of its own
+    end
+    local client = new_client { credentials = role { source = function() error "locked" end } }
+    local results = coroutines.run(3, function()
+      local ok, reason = pcall(client.get_repo_tag, client, TAG)
+      return not ok and reason
+    end)
+    for number = 1, 3 do
+      assert.matches("locked$", results[number])
+    end
     assert.is_true(transport.offset < 5)
   end)
 

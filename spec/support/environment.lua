@@ -1,5 +1,5 @@
---- Environment variables for a spec: the library asks `os.getenv` each time, so that it can be given
--- another environment in the spec's own process.
+--- Environment variables for a spec: the library asks `os.getenv` each time, so that it can be
+-- given another environment in the spec's own process.
 --
 --     environment.set { HOME = folder, ALIBABA_CLOUD_PROFILE = "ci" }   -- and no other variable
 --     environment.restore()

@@ -8,6 +8,7 @@
 local core = require "cr.core"
 local json = require "cr.json"
 local new_error = require "cr.error"
+local trim = require "cr.trim"
 
 local answer = {}
 
@@ -90,7 +91,7 @@ local function xml_error(body, response)
   end
   local object = {}
   for name, value in inner:gmatch("<([%w_]+)>([^<]*)</%1>") do
-    object[name] = value:gsub("^%s+", ""):gsub("%s+$", ""):gsub("&(%a+);", ENTITIES)
+    object[name] = trim(value):gsub("&(%a+);", ENTITIES)
   end
   return object.Code and service_error(object, response)
 end

@@ -9,6 +9,8 @@ local core = require "cr.core"
 
 local clock = {}
 
+local LATEST = 253402300800 -- seconds, the end of the year 9999
+
 local SMALLEST_OFFSET = 60 -- seconds; with less the service had another reason
 
 local REFUSED = { ["InvalidTimeStamp.Expired"] = true, IllegalTimestamp = true }
@@ -21,6 +23,8 @@ function clock.time(settings)
   local time = settings.transport.now()
   if type(time) ~= "number" then
     return nil, "BadTransport", "the transport's now() returned no number"
+  elseif not (math.abs(time) < LATEST) then
+    return nil, "BadTransport", "the transport's now() returned no seconds since the epoch"
   end
   return time + settings.learnt.clock_offset
 end

@@ -5,12 +5,14 @@
 -- `hint` (what to do), `recommend` (the service's troubleshooting address), `access_denied` (the
 -- service's account of the missing permission). `tostring` gives all of it in one line.
 
+local trim = require "cr.trim"
+
 local Error = {}
 Error.__index = Error
 Error.__name = "cr.error"
 
 local function with_stop(text)
-  return text:find("[%.!?]%s*$") and text or text .. "."
+  return trim(text):find("[%.!?]$") and text or text .. "."
 end
 
 function Error:__tostring()
@@ -30,7 +32,7 @@ function Error:__tostring()
   if self.request_id then
     parts[#parts + 1] = "RequestId " .. self.request_id
   end
-  return (table.concat(parts, " "):gsub("%s*[\r\n]+%s*", " ")) -- a string to sign has lines
+  return (table.concat(parts, " "):gsub("[\r\n]+%s*", " ")) -- a string to sign has lines
 end
 
 function Error.__concat(a, b)

@@ -6,6 +6,8 @@
 local answer = require "cr.answer"
 local core = require "cr.core"
 local endpoint = require "cr.endpoint"
+local trim = require "cr.trim"
+
 local hint = {}
 
 -- What to look at, by the PolicyType of a refusal that the identity's own policies do not explain.
@@ -36,19 +38,16 @@ local function edition()
     'needs an Enterprise instance and its InstanceId "cri-…"'
 end
 
-local function trimmed(value)
-  return (value:gsub("^%s+", ""):gsub("%s+$", ""))
-end
-
 --- Equal strings to sign and unequal signatures: only the key differs.
 local function signature(_, attempt, _, message)
-  local theirs = message:match("server string to sign is:%s*(.-)%s*$")
+  local theirs = message:match("server string to sign is:(.*)$")
+  theirs = theirs and trim(theirs)
   if not theirs or theirs == "" then
     return "the access key secret does not belong to the access key id, or the request was " ..
       "changed on its way"
   end
-  local ours = trimmed(attempt.request:string_to_sign())
-  if trimmed(theirs):gsub("\r\n", "\n") == ours then
+  local ours = trim(attempt.request:string_to_sign())
+  if theirs:gsub("\r\n", "\n") == ours then
     return "the server signed the same text, so the access key secret is wrong for this access " ..
       "key id"
   end

@@ -183,6 +183,7 @@ local function is_mended(attempt, err, response)
     return false
   end
   attempt.mended = overlay(attempt.mended, { [mended] = true })
+  attempt.free = attempt.free + 1
   return attempt.settings.max_attempts > 1
 end
 
@@ -230,7 +231,7 @@ local NOTHING = {}
 local function perform(operation, request, settings, endpoint)
   local attempt = {
     operation = operation, request = request, settings = settings, endpoint = endpoint,
-    number = 0, pause = 0, credential = false, time = 0, mended = NOTHING,
+    number = 0, free = 0, pause = 0, credential = false, time = 0, mended = NOTHING,
     ends = settings.deadline and settings.clock() + settings.deadline,
   }
   while true do

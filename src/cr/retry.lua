@@ -11,6 +11,8 @@ local retry = {}
 
 local FIRST_PAUSE = 0.2 -- seconds, doubled with each attempt
 local LONGEST_PAUSE = 20 -- seconds, also for what the service asks for
+local LONGEST_WAIT = 5 -- seconds that a call waits for a provider of credentials to ask again
+local LONGEST_JITTER = 2 -- seconds more than the service asks for
 
 -- An outage must not be multiplied by those who repeat into it: a client may repeat this often, and
 -- one time more for every ten attempts that succeed.
@@ -84,9 +86,9 @@ end
 --- Seconds to wait before the attempt after number `attempt`: exponential with full jitter, at
 -- least what the service asks for, at most LONGEST_PAUSE.
 local function pause_after(attempt, response)
-  local asked = response and asked_for(response) or 0
-  local grown = math.min(FIRST_PAUSE * 2 ^ (attempt - 1), LONGEST_PAUSE)
-  return math.min(asked + random() * grown, LONGEST_PAUSE)
+  local asked = response and asked_for(response)
+  local grown = math.min(FIRST_PAUSE * 2 ^ (attempt - 1), asked and LONGEST_JITTER or LONGEST_PAUSE)
+  return math.min((asked or 0) + random() * grown, LONGEST_PAUSE)
 end
 
 --- Whether being throttled is a matter of pace alone: the service says when to come again, and other
@@ -119,11 +121,11 @@ local function ask_user(attempt, err)
 end
 
 --- Whether an attempt that failed is followed by another.
--- @tparam table attempt number, time, settings
+-- @tparam table attempt number, free (attempts that do not count), time, settings
 -- @tparam table err of the attempt
 -- @tparam ?table response
 -- @return seconds until then
--- @return nil, why not: "not retryable", "max_attempts", "budget"
+-- @return nil, why not: "not retryable", "max_attempts", "too early", "budget"
 function retry.next(attempt, err, response)
   local settings = attempt.settings
   local is_wanted, pause = err.retryable, nil
@@ -133,9 +135,11 @@ function retry.next(attempt, err, response)
   local is_throttled = err.kind == "service" and retry.is_throttling(err)
   if not is_wanted then
     return nil, "not retryable"
-  elseif attempt.number >= settings.max_attempts and
+  elseif attempt.number - attempt.free >= settings.max_attempts and
     not (is_throttled and gets_through(attempt, response)) then
     return nil, "max_attempts"
+  elseif (err.retry_after or 0) > LONGEST_WAIT then
+    return nil, "too early"
   elseif err.kind ~= "credentials" and not is_throttled and not spend(settings.learnt) then
     return nil, "budget"
   end

@@ -12,19 +12,31 @@ local MASK = "***"
 -- Bytes. A shorter "secret" stands in any sentence by chance; real ones have 30 and more.
 local SHORTEST = 6
 
+local LONG_RUN = 16 -- letters and digits that stand nowhere by chance
+
+local function replace(text, value)
+  local start, stop = text:find(value, 1, true)
+  while start do
+    text = text:sub(1, start - 1) .. MASK .. text:sub(stop + 1)
+    start, stop = text:find(value, start + #MASK, true)
+  end
+  return text
+end
+
 --- Replaces secrets in a text, also percent-encoded once (in a query) and twice (in the string to
--- sign of a V1 signature).
+-- sign of a V1 signature). Of other forms (cut short, escaped in another way) the long runs of
+-- letters and digits are replaced, which every encoding leaves as they are.
 -- @tparam string text
 -- @tparam table secrets any table whose values are the secrets
 function secret.mask(text, secrets)
   for _, value in pairs(secrets) do
+    local encoded = value
     for _ = 1, #value < SHORTEST and 0 or 3 do
-      local start, stop = text:find(value, 1, true)
-      while start do
-        text = text:sub(1, start - 1) .. MASK .. text:sub(stop + 1)
-        start, stop = text:find(value, start + #MASK, true)
-      end
-      value = percent.encode(value)
+      text = replace(text, encoded)
+      encoded = percent.encode(encoded)
+    end
+    for run in value:gmatch("%w+") do
+      text = #run >= LONG_RUN and replace(text, run) or text
     end
   end
   return text

@@ -1,7 +1,11 @@
 --- Checks of the fields of declared credentials. Each is a function of a value, which returns
 -- whether it will do and what is expected; no message ever shows a value.
 
+local core = require "cr.core"
+
 local check = {}
+
+local LATEST = 253402300800 -- seconds, the end of the year 9999
 
 -- Bytes. A secret's limit is the signer's, an id and a token travel in headers.
 local MAXIMUM = { access_key_id = 256, access_key_secret = 511, security_token = 16384 }
@@ -28,6 +32,12 @@ function check.credential_problem(credential)
     check.key_problem("access_key_secret", credential.access_key_secret) or
     (credential.security_token ~= nil and
       check.key_problem("security_token", credential.security_token)) or nil
+end
+
+--- The time of an expiration as the answers have it, in seconds since the epoch; nil for others.
+function check.expiration(value)
+  local time = type(value) == "string" and core.parse_iso8601(value)
+  return time and time < LATEST and time or nil
 end
 
 function check.text(value)

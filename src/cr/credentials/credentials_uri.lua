@@ -29,6 +29,7 @@ local function fetch(ask, declared)
     headers = {
       host = endpoint.host, accept = "application/json", ["user-agent"] = ask.settings.user_agent,
     },
+    secrets = { path, path:match("%?(.*)$") }, -- an answer may quote them
     timeout = declared.timeout or TIMEOUT,
     connect_timeout = declared.connect_timeout or CONNECT_TIMEOUT,
   }

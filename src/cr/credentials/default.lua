@@ -120,28 +120,51 @@ local function search(links, ask)
   return nil, nothing_works(said), said
 end
 
+--- What each said when the chain was searched, with what the one that is used says now.
+local function said_now(said, link, err)
+  local now = {}
+  for index, entry in ipairs(said) do
+    now[index] = entry
+    if entry.provider == link.name and err then
+      now[index] = { provider = link.name, outcome = "failed", reason = err.message }
+    end
+  end
+  return now
+end
+
 return {
   fields = fields,
 
   new = function(given, make, checks)
     local links, used, said
 
+    --- Asks the one that is used; nothing when it is not configured any more.
+    -- @return whether it was asked in vain; else what `get` returns
+    local function ask_used(ask)
+      local link, then_said = used, said -- other callers may change both meanwhile
+      local credential, err, is_absent = link.provider.get(ask)
+      if is_absent and not ask.cut_short then
+        used = used ~= link and used or nil
+        return true
+      end
+      ask.provider, ask.said = link.name, said_now(then_said, link, err)
+      return false, credential, err
+    end
+
     local function get(ask)
       if used then
-        local credential, err, is_absent = used.provider.get(ask)
-        if not is_absent then
-          ask.provider, ask.said = used.name, said
+        local is_gone, credential, err = ask_used(ask)
+        if not is_gone then
           return credential, err
         end
-        used = nil -- its configuration was taken away
       end
       links = links or build(given, make, checks)
-      local link, result
-      link, result, ask.said = search(links, ask)
+      local link, result, found = search(links, ask)
+      ask.said = found
       if not link then
         return nil, result
       end
-      used, said, ask.provider = link, ask.said, link.name
+      used, said, ask.provider = link, found, link.name
       return result
     end
 

@@ -22,7 +22,7 @@ local TIMEOUT = 1 -- seconds; the server is next door or not there
 --- The server. Its address is plain http by its nature, another one follows the client's rules.
 local function find_server(ask, declared)
   local address = declared.metadata_endpoint or variable.text "CR_METADATA_ENDPOINT" or ADDRESS
-  if address == ADDRESS then
+  if address:gsub("/$", "") == ADDRESS then
     return { origin = ADDRESS, host = ADDRESS:match("//(.*)$"), is_loopback = false }
   end
   return remote.endpoint(ask, "metadata_endpoint", address)
@@ -56,7 +56,8 @@ local function is_refusal(status)
   return status ~= nil and status < 500
 end
 
---- @return headers for the requests that follow: with a token, or none where that is allowed
+--- @return headers for the requests that follow: with a token, or none where that is allowed; then
+--   also why there is none
 -- @return nil, error, whether there is no metadata server here
 local function get_token(ask, declared, server)
   local response, err, status, is_unreachable = exchange(ask, declared, server, {
@@ -74,7 +75,7 @@ local function get_token(ask, declared, server)
     err.message = err.message .. ", and the way without a token is disabled"
     return nil, err, is_refusal(status)
   end
-  return {}
+  return {}, err
 end
 
 --- @return name
@@ -134,7 +135,11 @@ local function fetch(ask, declared)
   local headers, is_absent
   headers, err, is_absent = get_token(ask, declared, server)
   if headers and not role then
+    local no_token = err
     role, err, is_absent = get_role_name(ask, declared, server, headers)
+    if no_token and not role then
+      err.message = ("%s; before that, %s"):format(err.message, no_token.message)
+    end
   end
   if not headers or not role then
     return nil, err, is_absent and not is_named

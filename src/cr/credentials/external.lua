@@ -6,7 +6,6 @@
 -- ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS=true forbids it.
 
 local check = require "cr.credentials.check"
-local clock = require "cr.clock"
 local core = require "cr.core"
 local json = require "cr.json"
 local split = require "cr.credentials.words"
@@ -33,10 +32,10 @@ end
 -- @return nil, reason, whether the time was over
 local function wait(ask, process, timeout)
   local settings = ask.settings
-  local ends = settings.clock() + timeout
+  local ends = core.monotonic() + timeout -- a real program, whatever the transport's clock is
   local pause = FIRST_PAUSE
   while true do
-    local left = ends - settings.clock()
+    local left = ends - core.monotonic()
     local state, output, status, text = process:poll(settings.yields and 0 or math.max(0, left))
     if state == "failed" then
       return nil, output
@@ -58,6 +57,7 @@ local function run(ask, words, timeout)
   if not process then
     return nil, (reason:gsub("^.*: ", "")) -- without the program, which the caller names
   end
+  timeout = math.min(timeout, ask.patience or timeout)
   local limit = math.max(0.001, ask.ends - ask.settings.clock())
   ask.expect(math.min(limit, timeout))
   local output, is_over
@@ -88,8 +88,7 @@ local function read(output)
     return nil, 'in what it printed the mode is neither "AK" nor "StsToken"'
   end
   if fields.expiration ~= nil and fields.expiration ~= "" then
-    credential.expires = type(fields.expiration) == "string" and
-      core.parse_iso8601(fields.expiration)
+    credential.expires = check.expiration(fields.expiration)
     if not credential.expires then
       return nil, "in what it printed expiration is not YYYY-MM-DDTHH:MM:SSZ"
     end
@@ -108,6 +107,9 @@ local function fetch(ask, declared)
     return nil, unavailable("process_command: " .. reason)
   elseif #words > MAX_WORDS then
     return nil, unavailable(("process_command: it has more than %d words"):format(MAX_WORDS))
+  elseif words[1]:find("=", 1, true) then -- not shown: it may be a secret
+    return nil, unavailable("process_command: it begins with a variable, which takes a shell",
+      { hint = "write env NAME=value program" })
   end
   local output, credential
   output, reason = run(ask, words, declared.timeout or TIMEOUT)
@@ -118,7 +120,6 @@ local function fetch(ask, declared)
     -- Only the program's name: arguments may be secrets.
     return nil, unavailable(("process_command %s: %s"):format(words[1], reason))
   end
-  ask.time = clock.time(ask.settings) or ask.time
   credential.origin = "program " .. words[1]
   return credential
 end

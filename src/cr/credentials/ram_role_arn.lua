@@ -5,6 +5,7 @@
 -- anew when that is about to expire. The request is signed as the client signs (`signature`).
 
 local check = require "cr.credentials.check"
+local clock = require "cr.clock"
 local core = require "cr.core"
 local hint = require "cr.hint"
 local overlay = require "cr.overlay"
@@ -20,7 +21,12 @@ local OPERATION = { name = "AssumeRole" }
 local function sign(ask, declared, parameters, credential, endpoint)
   local request = core.request()
   local signature = declared.signature or ask.settings.signature
-  request:fill_any(OPERATION.name, parameters, "POST", sts.VERSION)
+  local is_valid, name, expected, got = request:fill_any(OPERATION.name, parameters, "POST",
+    sts.VERSION)
+  if not is_valid then
+    return nil, unavailable(("AssumeRole: parameter %s must be %s, got %s"):format(name, expected,
+      got))
+  end
   request:aim(endpoint.origin, endpoint.host, ask.settings.user_agent)
   local method = signature == "v1" and request.sign_v1 or request.sign_v3
   local ok, reason = method(request, ask.time, credential.access_key_id,
@@ -42,7 +48,9 @@ local function add_hint(err, reason, attempt, response)
   return err
 end
 
---- @return session  or nil, error, the service's own error if it said no
+--- @return session
+-- @return nil, error, the service's own error if it said no, whether it said so for our clock and
+--   that has been put right
 local function assume(ask, declared, credential)
   local parameters, err = sts.parameters(ask, declared)
   local endpoint = parameters
@@ -67,15 +75,17 @@ local function assume(ask, declared, credential)
   if not response then
     return nil, err
   end
-  local session, reason
+  local session, reason, has_learnt
   session, err, reason = sts.session(request, response, parameters.RoleArn)
   if not session and reason then
+    has_learnt = clock.learn(ask.settings, reason, response, time)
+    ask.time = clock.time(ask.settings) or ask.time
     err = add_hint(err, reason, {
       operation = OPERATION, settings = ask.settings, endpoint = endpoint, time = time,
       credential = credential, request = object,
     }, response)
   end
-  return session, err, reason
+  return session, err, reason, has_learnt
 end
 
 return {
@@ -89,20 +99,22 @@ return {
     local source = make(declared.source or { type = "default", sts_endpoint = declared.sts_endpoint,
       timeout = declared.timeout, connect_timeout = declared.connect_timeout })
 
-    --- Once more when the source's own session was refused as expired and there is a fresh one.
+    --- Once more when the source's own session was refused as expired and there is a fresh one, or
+    -- when the clock has been put right.
     local function fetch(ask, is_second)
       local credential, err = source.get(ask)
       if not credential then
         err.message = "the source of the role: " .. err.message
         return nil, err
       end
-      local session, reason
-      session, err, reason = assume(ask, declared, credential)
-      if session or is_second or not reason or reason.code ~= "InvalidSecurityToken.Expired" or
-        not (source.refuse and source.refuse(credential)) then
-        return session, err
+      local session, reason, has_learnt
+      session, err, reason, has_learnt = assume(ask, declared, credential)
+      local is_mended = has_learnt or (reason and source.refuse and
+        reason.code == "InvalidSecurityToken.Expired" and source.refuse(credential))
+      if not session and is_mended and not is_second then
+        return fetch(ask, true)
       end
-      return fetch(ask, true)
+      return session, err
     end
 
     return {

@@ -58,16 +58,18 @@ end
 
 --- Takes a new credential.
 local function adopt(state, credential, time)
-  local old = state.held
-  local is_newer = not old or state.is_refused or not old.expires or not credential.expires or
+  local old, was_refused = state.held, state.is_refused
+  local is_newer = not old or was_refused or not old.expires or not credential.expires or
     credential.expires > old.expires
   state.held, state.is_refused, state.fetched_at = credential, false, time
+  state.follows_refusal = was_refused
   if not is_newer then
     -- The other side has no fresher one yet; asked again after a pause, as if it had failed.
     state.failures, state.failed_at = state.failures + 1, time
     return
   end
-  state.failures, state.early_at, state.late_at = 0, nil, nil
+  state.failures = was_refused and state.failures or 0
+  state.early_at, state.late_at = nil, nil
   local expires = credential.expires
   if expires then
     state.early_at = window(expires, expires - time, ADVISORY)
@@ -174,8 +176,8 @@ local function reject_expired(credential, time)
 end
 
 --- Remembers a failure: for those who wait, and for the pause before the next refresh.
-local function note_failure(state, flight, inner, err, time)
-  if inner.cut_short then
+local function note_failure(state, flight, inner, err, level, time)
+  if inner.cut_short and level == OVERDUE then
     return -- the next caller may have more time
   end
   flight.failure = again(err)
@@ -184,14 +186,37 @@ local function note_failure(state, flight, inner, err, time)
   end
 end
 
+--- Tells the hook that the old session is used because there is no fresh one.
+local function warn(ask, err)
+  ask.warnings = ask.warnings or {}
+  table.insert(ask.warnings, "no fresh credential: " .. err.message)
+end
+
+-- Plain Lua 5.1 cannot yield across pcall; there an error ends the wait by its time.
+local can_guard = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
+--- Fetches; whoever waits goes on also when a function or transport of the user's raises.
+local function fetch_guarded(state, flight, inner)
+  if not can_guard then
+    local credential, err, is_absent = state.fetch(inner)
+    flight.is_over = true
+    return credential, err, is_absent
+  end
+  local ok, credential, err, is_absent = pcall(state.fetch, inner)
+  flight.is_over = true
+  if not ok then
+    error(credential, 0)
+  end
+  return credential, err, is_absent
+end
+
 --- Fetches.
 local function refresh(state, ask, level)
   local flight = { owner = this_coroutine(), ends = ask.settings.clock() + LONGEST_STEP }
   local inner = inquiry(ask, level, flight)
   state.flight = flight
-  local credential, err, is_absent = state.fetch(inner)
+  local credential, err, is_absent = fetch_guarded(state, flight, inner)
   hand_on(ask, inner)
-  flight.is_over = true
   if credential then
     credential, err = reject_expired(credential, ask.time)
   end
@@ -201,8 +226,9 @@ local function refresh(state, ask, level)
     return credential
   end
   flight.is_absent = is_absent
-  note_failure(state, flight, inner, err, ask.time)
+  note_failure(state, flight, inner, err, level, ask.time)
   if urgency(state, ask.time) < OVERDUE then
+    warn(ask, err)
     return state.held
   end
   ask.cut_short = inner.cut_short
@@ -249,6 +275,17 @@ local function renew(state, ask)
   end
 end
 
+--- The service refused what is held as expired. When it does so to one session after the other, it
+-- is asked for the next after growing pauses.
+local function refuse(state)
+  state.is_refused = true
+  if state.follows_refusal then
+    state.failures, state.failed_at = state.failures + 1, state.fetched_at
+    state.failure = unavailable(("the service refused the session from %s, as the one before, as " ..
+      "expired"):format(state.held.origin), { hint = "check the clock", retryable = true })
+  end
+end
+
 --- Makes the provider that keeps what `fetch` brings.
 -- @tparam function fetch `fetch(ask)` returns a credential {access_key_id, access_key_secret,
 --   ?security_token, ?expires (seconds since the epoch), ?renewed_after (seconds), origin}
@@ -266,10 +303,10 @@ function refreshing.new(fetch)
     end,
 
     refuse = function(credential)
-      if state.held == credential then
-        state.is_refused = true
+      if state.held == credential then -- else somebody has fetched a fresh one already
+        refuse(state)
       end
-      return true -- else somebody has fetched a fresh one already
+      return true
     end,
   }
 end

@@ -10,7 +10,6 @@
 local answer = require "cr.answer"
 local check = require "cr.credentials.check"
 local clock = require "cr.clock"
-local core = require "cr.core"
 local endpoints = require "cr.endpoint"
 local exchange = require "cr.exchange"
 local hint = require "cr.hint"
@@ -143,8 +142,7 @@ function remote.session(what, fields)
     problem = problem:gsub("^[%l_]+", NAMES)
     return nil, unavailable(("%s: in the answer %s"):format(what, problem))
   end
-  session.expires = type(fields.Expiration) == "string" and
-    core.parse_iso8601(fields.Expiration)
+  session.expires = check.expiration(fields.Expiration)
   if not session.expires then
     return nil, unavailable(what .. ": the answer has no Expiration as YYYY-MM-DDTHH:MM:SSZ")
   end
