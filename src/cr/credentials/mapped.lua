@@ -12,7 +12,8 @@ local mapped = {}
 
 local IS_SECRET = { access_key_id = true, access_key_secret = true, security_token = true }
 
-local function given(value)
+--- The value, or nil when it counts as not there.
+function mapped.given(value)
   if value ~= "" and value ~= 0 and type(value) ~= "userdata" then
     return value
   end
@@ -30,25 +31,36 @@ local function problem(field, key, value, checks)
   end
 end
 
+local function are_missing(names)
+  table.sort(names)
+  local last = table.remove(names)
+  return #names == 0 and last .. " is missing" or
+    ("%s and %s are missing"):format(table.concat(names, ", "), last)
+end
+
 --- @tparam table map `type`, and `keys` by field
 -- @tparam table values of the section
 -- @tparam table checks by field, those of the type
 -- @return declared credentials
 -- @return nil, reason
 function mapped.declare(map, values, checks)
-  local declared = { type = map.type }
+  local declared, missing, wrong = { type = map.type }, {}, {}
   for field, key in pairs(map.keys) do
     local name = key:gsub("!$", "")
-    local value = given(values[name])
+    local value = mapped.given(values[name])
     if value == nil and name ~= key then
-      return nil, name .. " is missing"
+      missing[#missing + 1] = name
     elseif value ~= nil then
-      local wrong = problem(field, name, value, checks or {})
-      if wrong then
-        return nil, wrong
-      end
+      wrong[#wrong + 1] = problem(field, name, value, checks or {})
       declared[field] = value
     end
+  end
+  if #missing > 0 then
+    return nil, are_missing(missing)
+  end
+  table.sort(wrong) -- the same one each time
+  if wrong[1] then
+    return nil, wrong[1]
   end
   return declared
 end
@@ -56,12 +68,16 @@ end
 --- Whether a section has none of the keys that a map says it must have: one that was never filled
 -- in, as the vendor's command line writes it at its first start.
 function mapped.is_blank(map, values)
+  local must_have_some = false
   for _, key in pairs(map.keys) do
-    if key:find("!$") and given(values[key:sub(1, -2)]) ~= nil then
-      return false
+    if key:find("!$") then
+      must_have_some = true
+      if mapped.given(values[key:sub(1, -2)]) ~= nil then
+        return false
+      end
     end
   end
-  return next(map.keys) ~= nil
+  return must_have_some
 end
 
 --- "no such …" for a name that is not in a list.
