@@ -50,10 +50,14 @@ end
 local function names_of(configuration)
   local names = {}
   for _, profile in ipairs(configuration.profiles) do
-    names[#names + 1] = tostring(profile.name)
+    if type(profile.name) == "string" then
+      names[#names + 1] = profile.name
+    end
   end
   return names
 end
+
+local MAX_SOURCES = 16 -- of one profile, one behind the other
 
 local declare
 
@@ -66,10 +70,16 @@ local function source_of(configuration, profile, map, checks, trail)
   local name = profile.source_profile
   if type(name) ~= "string" or name == "" then
     return nil, "source_profile is missing"
+  elseif not find(configuration, name) then
+    return nil, mapped.unknown("source_profile", name, names_of(configuration))
   end
   trail = trail .. " -> " .. name
   if (trail .. " "):find(" -> " .. name .. " -> ", 1, true) then
     return nil, "profile cycle:" .. trail:gsub("^ %->", "")
+  end
+  local _, count = trail:gsub(" %-> ", "")
+  if count > MAX_SOURCES + 1 then
+    return nil, ("more than %d profiles are each other's source"):format(MAX_SOURCES)
   end
   return declare(configuration, name, checks, trail)
 end
@@ -80,9 +90,13 @@ end
 function declare(configuration, name, checks, trail)
   local profile = find(configuration, name)
   if not profile then
-    return nil, mapped.unknown("profile", name, names_of(configuration)), true
+    local names = names_of(configuration)
+    return nil, #names == 0 and "no profile in it" or mapped.unknown("profile", name, names), true
   end
-  local mode = (profile.mode == nil or profile.mode == "") and "AK" or tostring(profile.mode)
+  local mode = mapped.given(profile.mode) or "AK"
+  if type(mode) ~= "string" then
+    return nil, ("profile %s: mode must be a string"):format(name)
+  end
   local map = MODES[mode]
   if not map then
     return nil, ("profile %s: %s"):format(name, mapped.unknown("mode", mode, mapped.names(MODES)))
@@ -95,7 +109,7 @@ function declare(configuration, name, checks, trail)
   if not declared then
     reason = reason:find("^profile ") and reason or
       ("profile %s (mode %s): %s"):format(name, mode, reason)
-    return nil, reason, mapped.is_blank(map, profile)
+    return nil, reason, mapped.is_blank(map, profile) and mapped.is_blank(MODES.AK, profile)
   end
   return declared, mode
 end
