@@ -6,10 +6,24 @@
 
 local ini = {}
 
+--- What stands between quotes, or nil. The closing one is followed by nothing, or by a comment:
+-- another may be part of a policy.
+local function in_quotes(text)
+  local quote, position = text:match("^[\"']"), 1
+  while quote do
+    position = text:find(quote, position + 1, true)
+    if not position then
+      return nil
+    elseif text:find("^%s*$", position + 1) or text:find("^%s+[#;]", position + 1) then
+      return text:sub(2, position - 1)
+    end
+  end
+end
+
 --- A value in quotes is what stands between them; a comment behind it starts after a blank. What
 -- begins like JSON (a policy) is taken whole.
 local function value_of(text)
-  local quoted = text:match('^"(.*)"$') or text:match("^'(.*)'$")
+  local quoted = in_quotes(text)
   if quoted then
     return quoted
   elseif text:find("^[{%[]") then
@@ -27,7 +41,8 @@ function ini.parse(text)
   for line in (text .. "\n"):gsub("\r\n?", "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
     line = line:match("^%s*(.-)%s*$")
-    local section = line:match("^%[%s*(.-)%s*%]%s*[#;]?")
+    local section = line:match("^%[%s*([^%]]-)%s*%]%s*$") or
+      line:match("^%[%s*([^%]]-)%s*%]%s*[#;]")
     local key, value = line:match("^([^=%[%s][^=]-)%s*=%s*(.*)$")
     local is_comment = line == "" or line:find("^[#;]") ~= nil
     if section and section ~= "" then
