@@ -1,5 +1,7 @@
 --- `cr credentials`: whose credential the client would sign with.
 
+local check = require "cr.credentials.check"
+
 local USAGE = [[
 usage: cr credentials [options]
 
@@ -26,7 +28,7 @@ local function parse(arguments)
         index = index + 1
         value = arguments[index]
       end
-      if not value or value == "" then
+      if not check.line(value) then
         return nil, "--profile: a name expected"
       end
       parsed.profile = value
