@@ -120,16 +120,14 @@ local function search(links, ask)
   return nil, nothing_works(said), said
 end
 
---- What each said when the chain was searched, with what the one that is used says now.
-local function said_now(said, link, err)
-  local now = {}
+--- What each said in the search, but for the one that is used and has failed since.
+local function failed_since(said, name, err)
+  local list = {}
   for index, entry in ipairs(said) do
-    now[index] = entry
-    if entry.provider == link.name and err then
-      now[index] = { provider = link.name, outcome = "failed", reason = err.message }
-    end
+    list[index] = entry.provider ~= name and entry or
+      { provider = name, outcome = "failed", reason = err.message }
   end
-  return now
+  return list
 end
 
 return {
@@ -147,7 +145,8 @@ return {
         used = used ~= link and used or nil
         return true
       end
-      ask.provider, ask.said = link.name, said_now(then_said, link, err)
+      ask.provider = link.name
+      ask.said = credential and then_said or failed_since(then_said, link.name, err)
       return false, credential, err
     end
 
