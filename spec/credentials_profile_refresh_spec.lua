@@ -56,15 +56,15 @@ describe("a key in a profile", function()
     local client, clock, signer = start()
     assert.equal(KEY.access_key_id, signer())
     configure(LIMITED)
-    clock.offset = 298
+    clock.offset = 200
     assert.equal(KEY.access_key_id, signer())
     clock.offset = 301
     assert.equal(LIMITED.access_key_id, signer())
     assert.equal("****ited", assert(client:credentials()).access_key_id)
     configure(KEY)
-    clock.offset = 598
+    clock.offset = 500
     assert.equal(LIMITED.access_key_id, signer())
-    clock.offset = 603
+    clock.offset = 700
     assert.equal(KEY.access_key_id, signer())
   end)
 
@@ -155,11 +155,11 @@ describe("a role in a profile", function()
 
     -- From here on the file is broken: the session goes on to its end and no further.
     home:config "{"
-    for _, offset in ipairs { 1000, 1400, 1590 } do
+    for _, offset in ipairs { 1000, 1400, 1550 } do
       at(offset)
       assert.equal(second, signer())
     end
-    at(1610)
+    at(1700)
     local answer, err = client:get_instance(INSTANCE)
     assert.is_nil(answer)
     assert.equal(path .. ": no JSON object (half written?)", err.message)
