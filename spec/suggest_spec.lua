@@ -48,6 +48,8 @@ describe("a suggestion", function()
     assert.is_nil(suggest("Tag", {}))
     assert.is_nil(suggest("", NAMES))
     assert.is_nil(suggest("InstanceId", { "" }))
+    assert.is_nil(suggest("b", { "a" }))
+    assert.equal("A", suggest("a", { "A" }))
   end)
 
   it("is nothing for a name of great length, but for one of 64 bytes", function()

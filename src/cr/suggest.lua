@@ -27,13 +27,13 @@ local LONGEST = 64 -- bytes; longer names are not typing errors of ours
 
 --- @tparam string name what was written
 -- @tparam table candidates array of the names there are
--- @treturn ?string the closest one, nil when none is close
+-- @treturn ?string the closest one, nil when none is close (no letter in common is not)
 return function(name, candidates)
   local best, best_distance
   if #name <= LONGEST then
     for _, candidate in ipairs(candidates) do
       local edits = distance(name, candidate)
-      if edits <= math.max(1, math.floor(#candidate / 3)) and
+      if edits <= math.max(1, math.floor(#candidate / 3)) and edits < #name and
         (not best or edits < best_distance) then
         best, best_distance = candidate, edits
       end
