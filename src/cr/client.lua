@@ -66,10 +66,11 @@ local function resolve(given, base)
   return settings
 end
 
-local function settings_of(self)
+--- @tparam ?number level where the caller's line is, for `error`
+local function settings_of(self, level)
   local get = type(self) == "table" and rawget(self, SETTINGS)
   if not get then
-    error("not a client: call methods as client:method(…)", 4)
+    error("not a client: call methods as client:method(…)", level or 4)
   end
   return get()
 end
@@ -172,7 +173,7 @@ end
 -- @return nil, error (with `chain` too)
 function Client:credentials(options)
   check_call("credentials", nil, options)
-  local settings = settings_of(self)
+  local settings = settings_of(self, 3)
   return identity.of(options and resolve(options, settings) or settings)
 end
 
@@ -186,7 +187,7 @@ end
 
 --- Drops kept connections. The client can go on being used.
 function Client:close()
-  local transport = settings_of(self).transport
+  local transport = settings_of(self, 3).transport
   if transport.close then
     transport.close()
   end
