@@ -63,9 +63,11 @@ local function unknown_field(module, name)
   for _, known in ipairs(module.keys or NONE) do
     names[#names + 1] = known
   end
+  table.sort(names)
   local best = type(name) == "string" and suggest(name, names)
-  return ("unknown field %s%s"):format(tostring(name),
-    best and "; did you mean " .. best .. "?" or "")
+  return ("unknown field %s; %s"):format(tostring(name),
+    best and "did you mean " .. best .. "?" or
+    #names == 0 and "there are none" or "the fields are " .. table.concat(names, ", "))
 end
 
 --- Credentials within credentials.
