@@ -22,7 +22,7 @@ after_each(function()
 end)
 
 -- What the outside may have set; a process of a spec has none of it.
-local UNSET = {}
+local UNSET = { CR_STS_ENDPOINT = false }
 for _, name in ipairs { "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "ROLE_ARN",
   "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE", "CONFIG_FILE", "CREDENTIALS_FILE", "PROFILE",
   "CREDENTIALS_URI", "ECS_METADATA", "ECS_METADATA_DISABLED", "CLI_PROFILE_DISABLED",
