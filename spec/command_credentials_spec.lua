@@ -11,9 +11,18 @@ local KEY, with = homes.KEY, homes.with
 
 local BIN = os.getenv "CR_BIN" or "bin/cr"
 
-local home
+local server, home
+
+setup(function()
+  server = emulator.start()
+end)
+
+teardown(function()
+  server:stop()
+end)
 
 before_each(function()
+  server:reset()
   home = homes.new()
 end)
 
@@ -77,12 +86,10 @@ describe("cr credentials", function()
   end)
 
   it("tells when a session ends, and fetches it as a call would", function()
-    local server = emulator.start()
     local output, errors, status = run("", {
       ALIBABA_CLOUD_CREDENTIALS_URI = server.credentials_uri })
     local host = server.endpoint:match("//(.*)$")
     local log = server:log()
-    server:stop()
     assert.equal("", errors)
     assert.equal(0, status)
     local id, expires = output:match("^provider       credentials_uri\n" ..
@@ -207,7 +214,6 @@ describe("cr credentials", function()
   end)
 
   it("shows no secret", function()
-    local server = emulator.start()
     local secret = "not-a-real-one"
     home:write("program", "#!/bin/sh\necho not-a-real-one; exit 1\n", "700")
     local profiles = {
@@ -233,7 +239,6 @@ describe("cr credentials", function()
       assert.is_nil((output .. errors):find(secret, 1, true), output .. errors)
       assert.is_nil((output .. errors):find("LTAI5tEmulator", 1, true))
     end
-    server:stop()
   end)
 
   it("is listed by cr help", function()

@@ -76,8 +76,8 @@ describe("an ini file", function()
   end)
 
   it("may go on with a section; the last value of a key is taken", function()
-    local sections, names = ini.parse "[a]\nx=1\n[b]\n[a]\nx=2\ny=3"
-    assert.same({ a = { x = "2", y = "3" }, b = {} }, sections)
+    local sections, names = ini.parse "[a]\nx=1\nz=0\n[b]\n[a]\nx=2\ny=3"
+    assert.same({ a = { x = "2", y = "3", z = "0" }, b = {} }, sections)
     assert.same({ "a", "b" }, names)
   end)
 

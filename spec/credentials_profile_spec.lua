@@ -677,6 +677,35 @@ describe("the profile", function()
   end)
 end)
 
+describe("settings beside the profile", function()
+  it("reach what it stands for, and the sources of that", function()
+    home:config { current = "ecs", profiles = {
+      { name = "ecs", mode = "EcsRamRole" },
+      { name = "chain", mode = "ChainableRamRoleArn", ram_role_arn = CHAINED,
+        source_profile = "role" },
+      with({ name = "role", mode = "RamRoleArn", ram_role_arn = READER }, KEY),
+    } }
+    home:enter { CR_STS_ENDPOINT = homes.NOWHERE }
+    assert(client_of { metadata_endpoint = server.metadata_endpoint }:get_repo_tag(TAG))
+    assert(client_of { profile = "chain", sts_endpoint = server.sts_endpoint }:get_repo_tag(TAG))
+    assert.equal("MetadataToken", operations()[1])
+    assert.is_nil(client_of():get_repo_tag(TAG))
+  end)
+
+  it("limit its requests", function()
+    configure { with({ name = "ci", mode = "RamRoleArn", ram_role_arn = READER }, KEY) }
+    local limits = {}
+    local transport = { exchange = function(request)
+      limits = { request.timeout, request.connect_timeout }
+      return nil, { code = "Timeout", message = "too slow", sent = true }
+    end, sleep = function() end }
+    client_of({ timeout = 3, connect_timeout = 2 }, { transport = transport }):get_repo_tag(TAG)
+    assert.same({ 3, 2 }, limits)
+    client_of({}, { transport = transport }):get_repo_tag(TAG)
+    assert.same({ 10, 5 }, limits)
+  end)
+end)
+
 describe("the file", function()
   local function config(name)
     return cjson.encode { profiles = {
