@@ -1,6 +1,6 @@
---- Ten clients in processes of their own against an emulator that lets 50 requests a second through:
--- how long they take for 100 calls each, to the time that the limit allows. `bench/run throttle`
--- starts the emulator; this file is also what each client runs (`throttle.lua client`).
+--- Ten clients in processes of their own against an emulator that lets 50 requests a second
+-- through: how long they take for 100 calls each, to the time that the limit allows. `bench/run
+-- throttle` starts the emulator; this file is also what each client runs (`throttle.lua client`).
 
 local cr = require "cr"
 local core = require "cr.core"

@@ -60,8 +60,8 @@ describe("cr.new", function()
   it("refuses an unknown key with all keys when none is close", function()
     local expected = "cr.new: unknown key %s; the keys are allow_plaintext, ca_file, ca_path, " ..
       "connect_timeout, credentials, deadline, defaults, endpoint, max_attempts, " ..
-      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, timeout, transport, " ..
-      "user_agent"
+      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, timeout, " ..
+      "transport, user_agent"
     for _, key in ipairs { "colour", 1, true, 1.5 } do
       assert.equal(expected:format(tostring(key)), message_of { [key] = "x" })
     end
@@ -533,7 +533,7 @@ describe("declared credentials", function()
   it("may not be their own source", function()
     local role = { type = "ram_role_arn", role_arn = "acs:ram::1:role/a" }
     role.source = role
-    assert.matches("source: credentials in credentials, more than 8 deep$",
+    assert.matches("source is nested more than 8 deep$",
       message_of { credentials = role })
     local client = recorder.client(nil, { credentials = function() return role end })
     local answer, err = client:get_instance_count()

@@ -186,7 +186,8 @@ describe("ecs_ram_role", function()
 
     it("is told where a token is demanded", function()
       strict:fault { operation = "MetadataToken", status = 404 }
-      support.failed(what(ROLE_PATH, strict) .. ": HTTP 403",
+      support.failed(("%s: HTTP 403; before that, %s: HTTP 404"):format(what(ROLE_PATH, strict),
+        what("/latest/api/token", strict)),
         client(nil, nil, strict):get_repo_tag(TAG))
     end)
   end)

@@ -532,7 +532,7 @@ describe("mode External", function()
       [printed { access_key_id = "LTAI" }] =
         "in what it printed access_key_secret must be a non-empty string, got nothing",
       [printed(with(KEY, { mode = "StsToken" }))] =
-        "in what it printed security_token must be a non-empty string, got nothing",
+        "in what it printed sts_token must be a non-empty string, got nothing",
     } do
       local path = program(output)
       local config = configure { { name = "ci", mode = "External",

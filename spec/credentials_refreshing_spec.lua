@@ -175,7 +175,7 @@ describe("callers at once", function()
 end)
 
 describe("a refresh that fails", function()
-  it("disturbs no caller in the advisory window, and is tried again after growing pauses", function()
+  it("disturbs no caller in the advisory window, and is tried after growing pauses", function()
     local client = new_client { max_attempts = 1 }
     succeed(client)
     refuse_refreshes()
@@ -199,7 +199,7 @@ describe("a refresh that fails", function()
     assert.equal(2, count "AssumeRole")
   end)
 
-  it("is the caller's error once the session has expired, and over when it is well again", function()
+  it("is the caller's error once the session has expired, until all is well again", function()
     local client = new_client { max_attempts = 1 }
     succeed(client)
     refuse_refreshes()
@@ -296,8 +296,8 @@ describe("a refresh that fails, with a deadline", function()
     succeed(client)
     assert.is_nil(events[1].warnings)
     assert.equal(1, #events[2].warnings)
-    assert.matches("^no fresh credential: AssumeRole at 127%.0%.0%.1:%d+: InternalError %(HTTP 500%)",
-      events[2].warnings[1])
+    assert.matches("^no fresh credential: AssumeRole at 127%.0%.0%.1:%d+: InternalError " ..
+      "%(HTTP 500%)", events[2].warnings[1])
   end)
 end)
 
@@ -468,14 +468,16 @@ describe("a clock", function()
 
   it("that is ahead by more than a session lives is named", function()
     transport.offset = 600
-    local short = emulator.start { fixture = { roles = { { name = "reader", session_seconds = 60 } } } }
+    local fixture = { roles = { { name = "reader", session_seconds = 60 } } }
+    local short = emulator.start { fixture = fixture }
     local client = new_client { credentials = role { sts_endpoint = short.endpoint } }
+    finally(function() short:stop() end)
     local _, err = client:get_repo_tag(TAG)
-    short:stop()
     assert.equal("credentials", err.kind)
     assert.matches("^GetRepoTag: CredentialsUnavailable: the session from role " ..
-      "acs:ram::1000000000000001:role/reader expired at %d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ, and it is " ..
-      "%d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ by this machine's clock%. Check the clock%.$", tostring(err))
+      "acs:ram::1000000000000001:role/reader expired at %d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ, and it " ..
+      "is %d+%-%d%d%-%d%dT%d%d:%d%d:%d%dZ by this machine's clock%. Check the clock%.$",
+      tostring(err))
   end)
 end)
 

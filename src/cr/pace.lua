@@ -1,10 +1,11 @@
 --- How fast a client sends after it was throttled.
 --
--- The service allows so many calls a second, to all clients of an account together, and tells nobody
--- how many. A client that was throttled spaces its calls from then on: at first somewhat slower than
--- it sent, then faster again, slowly near the rate at which it was throttled and quickly far above
--- it (a cubic curve, as TCP's congestion control has it). So many clients share a limit without
--- running into it all the time. A client that was not throttled for a minute is not slowed down.
+-- The service allows so many calls a second, to all clients of an account together, and tells
+-- nobody how many. A client that was throttled spaces its calls from then on: at first somewhat
+-- slower than it sent, then faster again, slowly near the rate at which it was throttled and
+-- quickly far above it (a cubic curve, as TCP's congestion control has it). So many clients share a
+-- limit without running into it all the time. A client that was not throttled for a minute is not
+-- slowed down.
 
 local pace = {}
 

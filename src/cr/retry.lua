@@ -91,8 +91,9 @@ local function pause_after(attempt, response)
   return math.min((asked or 0) + random() * grown, LONGEST_PAUSE)
 end
 
---- Whether being throttled is a matter of pace alone: the service says when to come again, and other
--- calls of this client got through not long ago. Then more attempts than max_attempts are made.
+--- Whether being throttled is a matter of pace alone: the service says when to come again, and
+-- other calls of this client got through not long ago. Then more attempts than max_attempts are
+-- made.
 local function gets_through(attempt, response)
   local last = attempt.settings.learnt.succeeded_at
   local since = last and attempt.time - last

@@ -4,6 +4,8 @@
 -- behind a value after a blank, values in quotes, line ends of any system. A line that is none of
 -- this is an error, which names the line and does not show it: it may hold half a secret.
 
+local trim = require "cr.trim"
+
 local ini = {}
 
 --- What stands between quotes, or nil. The closing one is followed by nothing, or by a comment:
@@ -29,7 +31,8 @@ local function value_of(text)
   elseif text:find("^[{%[]") then
     return text
   end
-  return (text:gsub("^[#;].*$", ""):gsub("%s+[#;].*$", ""))
+  local comment = text:find("%s[#;]")
+  return text:find("^[#;]") and "" or trim(comment and text:sub(1, comment) or text)
 end
 
 --- @tparam string text
@@ -40,10 +43,13 @@ function ini.parse(text)
   local number = 0
   for line in (text .. "\n"):gsub("\r\n?", "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
-    line = line:match("^%s*(.-)%s*$")
-    local section = line:match("^%[%s*([^%]]-)%s*%]%s*$") or
-      line:match("^%[%s*([^%]]-)%s*%]%s*[#;]")
-    local key, value = line:match("^([^=%[%s][^=]-)%s*=%s*(.*)$")
+    line = trim(line)
+    local section = line:match("^%[([^%]]*)%]%s*$") or line:match("^%[([^%]]*)%]%s*[#;]")
+    section = section and trim(section)
+    local key, value = line:match("^([^=%[][^=]*)=(.*)$")
+    if key then
+      key, value = trim(key), trim(value)
+    end
     local is_comment = line == "" or line:find("^[#;]") ~= nil
     if section and section ~= "" then
       if not sections[section] then

@@ -15,6 +15,7 @@ local percent = require "cr.percent"
 local remote = require "cr.credentials.remote"
 local secret = require "cr.secret"
 local sts = require "cr.credentials.security_token_service"
+local trim = require "cr.trim"
 local unavailable = require "cr.credentials.unavailable"
 local variable = require "cr.credentials.variable"
 
@@ -35,7 +36,7 @@ local function read_token(declared)
   if not text then
     return nil, unavailable(("OIDC token file %s: %s"):format(path, reason))
   end
-  local token = text:match("^%s*(.-)%s*$")
+  local token = trim(text)
   if token == "" or token:find("[%c ]") then
     return nil, unavailable(("OIDC token file %s %s"):format(path, token == "" and "is empty" or
       "holds no token: there is a blank or a control character in it"))

@@ -109,7 +109,7 @@ function declare(configuration, name, checks, trail)
   if not declared then
     reason = reason:find("^profile ") and reason or
       ("profile %s (mode %s): %s"):format(name, mode, reason)
-    return nil, reason, mapped.is_blank(map, profile) and mapped.is_blank(MODES.AK, profile)
+    return nil, reason, mode == "AK" and mapped.is_blank(map, profile)
   end
   return declared, mode
 end

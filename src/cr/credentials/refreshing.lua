@@ -9,10 +9,10 @@
 --
 -- Time is the transport's `now()`, put right by what the client learnt of it (clock.lua). A clock
 -- that is set back makes a session count as old (it is fetched anew, and used when that fails), one
--- that is set forward as expired; no pause outlives either. What waits for another's refresh does so
--- in the transport's `sleep`, so only where that lets others run; and only as long as the step that
--- the refresh is at can take, so that one which was given up in its midst (a request of nginx whose
--- client went away) holds up nobody for good.
+-- that is set forward as expired; no pause outlives either. What waits for another's refresh does
+-- so in the transport's `sleep`, so only where that lets others run; and only as long as the step
+-- that the refresh is at can take, so that one which was given up in its midst (a request of nginx
+-- whose client went away) holds up nobody for good.
 
 local clock = require "cr.clock"
 local core = require "cr.core"
@@ -281,8 +281,8 @@ local function refuse(state)
   state.is_refused = true
   if state.follows_refusal then
     state.failures, state.failed_at = state.failures + 1, state.fetched_at
-    state.failure = unavailable(("the service refused the session from %s, as the one before, as " ..
-      "expired"):format(state.held.origin), { hint = "check the clock", retryable = true })
+    state.failure = unavailable(("the service refused the session from %s, as the one before, " ..
+      "as expired"):format(state.held.origin), { hint = "check the clock", retryable = true })
   end
 end
 
