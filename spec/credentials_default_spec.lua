@@ -505,6 +505,14 @@ describe("the metadata server", function()
       told.chain[5].reason)
   end)
 
+  it("that is not there ends the search when a role was asked for by name", function()
+    configure({ "credentials_uri" }, { ALIBABA_CLOUD_ECS_METADATA = "node" })
+    local told, err = start():credentials()
+    assert.is_nil(told)
+    assert.same(ended_at(5, "failed"), outcomes(err.chain))
+    assert.same({}, server:log())
+  end)
+
   it("that falters ends the search", function()
     configure { "ecs_ram_role", "credentials_uri" }
     server:fault { operation = "MetadataRole", status = 500, count = 0 }
