@@ -308,6 +308,21 @@ describe("a variable", function()
   end)
 end)
 
+describe("a profile that the chain is asked for by name", function()
+  it("must be in one of the two files", function()
+    configure { "profile", "ecs_ram_role" }
+    home:ini(("[ci]" .. ini(KEY):gsub("^%b[]", "")))
+    local client = recorder.client(nil, { credentials = { type = "default", profile = "ci" } })
+    assert.equal("ini_profile", assert(client:credentials()).provider)
+    client = recorder.client(nil, { credentials = { type = "default", profile = "other" } })
+    local _, err = client:credentials()
+    assert.equal("credentials", err.kind)
+    assert.truthy(err.message:find('section "other" is not known', 1, true), err.message)
+    assert.truthy(err.message:find("ecs_ram_role: not asked, because ini_profile is configured", 1,
+      true), err.message)
+  end)
+end)
+
 describe("settings of the chain", function()
   it("reach the providers that have them", function()
     home:enter()

@@ -30,7 +30,8 @@ local CHAIN = {
   { type = "oidc_role_arn", against = unset { "ALIBABA_CLOUD_ROLE_ARN",
     "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE" } },
   { type = "profile", against = disabled_by "ALIBABA_CLOUD_CLI_PROFILE_DISABLED" },
-  { type = "ini_profile" },
+  -- Who names a profile wants that one: where neither file has it, another identity will not do.
+  { type = "ini_profile", is_wanted_by = "profile" },
   { type = "ecs_ram_role", against = disabled_by "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
     is_probed = true },
   { type = "credentials_uri", against = unset { "ALIBABA_CLOUD_CREDENTIALS_URI" } },
@@ -54,7 +55,7 @@ local function build(given, make, checks)
     end
     links[index] = {
       name = entry.type, against = entry.against, is_probed = entry.is_probed,
-      provider = make(declared),
+      is_wanted = given[entry.is_wanted_by or ""] ~= nil, provider = make(declared),
     }
   end
   return links
@@ -77,7 +78,7 @@ local function ask_link(link, ask)
   if is_absent and link.is_probed and not ask.cut_short then
     link.absent_at, link.absence = ask.time, unavailable(err.message)
   end
-  return credential, err, is_absent
+  return credential, err, is_absent and not link.is_wanted
 end
 
 --- Every provider with what it said, as one error.
