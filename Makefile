@@ -109,6 +109,11 @@ valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
 gc-stress: test-packages ## The specs with a collector that never rests
 	@SUITE=gc-stress BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
 
+.PHONY: soak
+soak: emulator-packages all ## Many calls with random faults: CALLS (300000) of them, SEED to repeat a run
+	@eval "$$($(MAKE) -s env)" && CR_BIN=$(COMMAND) tools/with-emulator \
+		$(LUA) soak/soak.lua $(or $(CALLS),300000) $(SEED)
+
 .PHONY: lint
 lint: test-packages lint-packages all ## Every static gate
 	@tools/lint

@@ -291,11 +291,15 @@ describe("ram_role_arn", function()
 
   it("whose source's session has ended fetches that anew, once", function()
     environment.set { CR_STS_ENDPOINT = server.sts_endpoint }
-    local caller = client({
-      role_arn = support.role "chained",
-      source = { type = "ram_role_arn", role_arn = READER, source = FULL },
-    }, { max_attempts = 2 })
-    assert(caller:get_repo_tag(TAG))
+    local function new_caller()
+      local made = client({
+        role_arn = support.role "chained",
+        source = { type = "ram_role_arn", role_arn = READER, source = FULL },
+      }, { max_attempts = 2 })
+      assert(made:get_repo_tag(TAG))
+      return made
+    end
+    local caller = new_caller()
     assert.equal(2, server:expire())
     server:clear_log()
     assert.equal("1.0", assert(caller:get_repo_tag(TAG)).Tag)
@@ -303,7 +307,8 @@ describe("ram_role_arn", function()
       "GetRepoTag InvalidSecurityToken.Expired", "AssumeRole InvalidSecurityToken.Expired",
       "AssumeRole", "AssumeRole", "GetRepoTag",
     }, support.operations(server))
-    -- When it is refused again, that is the end.
+    -- When it is refused again, that is the end. (A new client: this one would pause first.)
+    caller = new_caller()
     server:expire()
     server:clear_log()
     server:fault { operation = "AssumeRole", headers = { ["X-Spec"] = "the source's" } }

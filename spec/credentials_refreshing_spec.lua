@@ -384,8 +384,8 @@ describe("a session", function()
     end
     assert.is_true(count "AssumeRole" <= 7, count "AssumeRole")
     local _, err = client:get_repo_tag(TAG, { max_attempts = 1 })
-    assert.matches("the service refused the session from role .*/reader, as the one before, as " ..
-      "expired", tostring(err))
+    assert.matches("the service refused a session from role .*/reader as expired that was just " ..
+      "fetched", tostring(err))
   end)
 
   it("is replaced once in a call, not for ever", function()

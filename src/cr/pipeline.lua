@@ -167,7 +167,7 @@ end
 local function renews_session(attempt, err)
   local refuse = attempt.settings.provider.refuse
   return err.code == "InvalidSecurityToken.Expired" and refuse ~= nil and
-    refuse(attempt.credential)
+    refuse(attempt.credential, attempt.time)
 end
 
 --- Whether the call goes on at once because what was wrong with the attempt has been put right: the

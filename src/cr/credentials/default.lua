@@ -170,8 +170,9 @@ return {
 
     return {
       get = get,
-      refuse = function(credential)
-        return used ~= nil and used.provider.refuse ~= nil and used.provider.refuse(credential)
+      refuse = function(credential, time)
+        local refuse = used and used.provider.refuse
+        return refuse ~= nil and refuse(credential, time)
       end,
     }
   end,

@@ -60,9 +60,9 @@ return function(produce, make, problem)
   return {
     name = "function",
     get = get,
-    refuse = function(credential)
+    refuse = function(credential, time)
       if provider and provider.refuse then
-        return provider.refuse(credential)
+        return provider.refuse(credential, time)
       end
       return true -- it may return another one the next time
     end,

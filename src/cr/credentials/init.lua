@@ -133,7 +133,7 @@ end
 --- Makes the provider for a declarative table or a function; nil stands for the default chain.
 -- The declaration must have no problem (`credentials.problem`).
 -- @return `name`, `get(ask)` and, where there may be a fresh session after one that was refused as
---   expired, `refuse(credential)`
+--   expired, `refuse(credential, time)`
 function credentials.new(declared)
   if type(declared) == "function" then
     return require "cr.credentials.from_function" (declared, credentials.new, credentials.problem)

@@ -64,7 +64,7 @@ local function distrust(reason, response, secrets)
     return "the role must trust the OIDC provider"
   end
   return secret.mask(hint.for_service(reason, { operation = OPERATION }, response, reason.message),
-    secrets)
+    secret.forms(secrets))
 end
 
 local function fetch(ask, declared)

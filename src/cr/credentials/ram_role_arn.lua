@@ -68,7 +68,8 @@ local function assume(ask, declared, credential)
   local time = ask.time
   local request = sts.limit({
     what = "AssumeRole at " .. endpoint.host, method = signed.method, url = signed.url,
-    headers = signed.headers, endpoint = endpoint, secrets = secret.of(credential),
+    headers = signed.headers, endpoint = endpoint,
+    secrets = { credential.security_token, credential.access_key_secret },
   }, declared)
   local response
   response, err = remote.send(ask, request)
@@ -110,7 +111,7 @@ return {
       local session, reason, has_learnt
       session, err, reason, has_learnt = assume(ask, declared, credential)
       local is_mended = has_learnt or (reason and source.refuse and
-        reason.code == "InvalidSecurityToken.Expired" and source.refuse(credential))
+        reason.code == "InvalidSecurityToken.Expired" and source.refuse(credential, ask.time))
       if not session and is_mended and not is_second then
         return fetch(ask, true)
       end

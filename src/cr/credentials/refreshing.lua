@@ -37,6 +37,7 @@ local LONGEST_PAUSE = 60 -- seconds between refreshes that fail
 local LONGEST_REFRESH = 90 -- seconds; a program may take 60
 local LONGEST_STEP = 30 -- seconds, of a step that does not say how long it takes: a user's function
 local SLACK = 1 -- seconds that a step may take longer than it said
+local YOUNG = 5 -- seconds; a session that is refused earlier was no good from the beginning
 local CLOCK_SLACK = 60 -- seconds a clock may be set back without a meaning
 local FIRST_LOOK, LONGEST_LOOK, MAX_LOOKS = 0.002, 0.05, 2000 -- waiting for another's refresh
 
@@ -62,7 +63,6 @@ local function adopt(state, credential, time)
   local is_newer = not old or was_refused or not old.expires or not credential.expires or
     credential.expires > old.expires
   state.held, state.is_refused, state.fetched_at = credential, false, time
-  state.follows_refusal = was_refused
   if not is_newer then
     -- The other side has no fresher one yet; asked again after a pause, as if it had failed.
     state.failures, state.failed_at = state.failures + 1, time
@@ -275,22 +275,25 @@ local function renew(state, ask)
   end
 end
 
---- The service refused what is held as expired. When it does so to one session after the other, it
--- is asked for the next after growing pauses.
-local function refuse(state)
+--- The service refused what is held as expired. Where it does so to sessions that were fetched a
+-- moment ago, the next ones are fetched after growing pauses.
+local function refuse(state, time)
+  local age = time - state.fetched_at
   state.is_refused = true
-  if state.follows_refusal then
-    state.failures, state.failed_at = state.failures + 1, state.fetched_at
-    state.failure = unavailable(("the service refused the session from %s, as the one before, " ..
-      "as expired"):format(state.held.origin), { hint = "check the clock", retryable = true })
+  if age < 0 or age >= YOUNG then
+    state.failures = 0
+    return
   end
+  state.failures, state.failed_at = state.failures + 1, time
+  state.failure = unavailable(("the service refused a session from %s as expired that was just " ..
+    "fetched"):format(state.held.origin), { hint = "check the clock", retryable = true })
 end
 
 --- Makes the provider that keeps what `fetch` brings.
 -- @tparam function fetch `fetch(ask)` returns a credential {access_key_id, access_key_secret,
 --   ?security_token, ?expires (seconds since the epoch), ?renewed_after (seconds), origin}
 --   or nil, error, whether nothing is configured. See remote.lua for `ask`.
--- @return `get(ask)`, which returns the same; `refuse(credential)`: the service refused it as
+-- @return `get(ask)`, which returns the same; `refuse(credential, time)`: the service refused it as
 --   expired, the next `get` brings a fresh one
 function refreshing.new(fetch)
   local state = { fetch = fetch, failures = 0, fetched_at = 0 }
@@ -302,9 +305,9 @@ function refreshing.new(fetch)
       return renew(state, ask)
     end,
 
-    refuse = function(credential)
-      if state.held == credential then -- else somebody has fetched a fresh one already
-        refuse(state)
+    refuse = function(credential, time)
+      if state.held == credential and not state.is_refused then -- else somebody was here before
+        refuse(state, time)
       end
       return true
     end,

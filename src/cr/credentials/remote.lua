@@ -58,7 +58,7 @@ end
 local function transport_failure(ask, request, code, message, sent)
   -- The limit is this module's, and not what the client's configuration says.
   message = message:gsub("max_response_bytes", ("%d bytes"):format(MAX_RESPONSE))
-  message = secret.mask(message, request.secrets or {})
+  message = secret.mask(message, secret.forms(request.secrets))
   return unavailable(("%s: %s: %s"):format(request.what, code, message), {
     hint = code == "TlsFailed" and hint.for_transport(code, {
       settings = ask.settings, endpoint = request.endpoint,
@@ -100,7 +100,7 @@ end
 
 --- An error out of an answer that is none or says no.
 local function refusal(request, err)
-  local secrets = request.secrets or {}
+  local secrets = secret.forms(request.secrets)
   local status = err.http_status and (" (HTTP %d)"):format(err.http_status) or ""
   return unavailable(("%s: %s%s: %s"):format(request.what, secret.mask(err.code, secrets), status,
     secret.mask(err.message, secrets)), {
