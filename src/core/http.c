@@ -30,6 +30,7 @@ struct cr_http {
     struct cr_buffer headers;
     struct cr_buffer body;
     size_t header_count;
+    bool headers_end; /* the empty line behind the headers has come */
     struct cr_buffer lines; /* request headers, "name: value" and NUL each */
     struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
     bool may_raise_sigpipe;
@@ -62,9 +63,11 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
     if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new block, after a 1xx */
         cr_buffer_clear(&http->headers);
         http->header_count = 0;
+        http->headers_end = false;
     } else if (length > 2 && ++http->header_count > CR_MAX_RESPONSE_HEADERS) {
         http->headers.status = CR_ELIMIT;
     }
+    http->headers_end = http->headers_end || length <= 2;
     cr_buffer_append(&http->headers, data, length);
     return http->headers.status == CR_OK ? length : 0;
 }
@@ -491,6 +494,7 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
     cr_buffer_clear(&http->headers);
     cr_buffer_reset(&http->body, request->max_body);
     http->header_count = 0;
+    http->headers_end = false;
     http->sent = false;
     http->resent = false;
     http->error[0] = '\0';
@@ -508,7 +512,11 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
     }
     if (status == CR_OK) {
         CURLcode code = http->may_raise_sigpipe ? perform_guarded(http) : perform(http);
-        if (code == CURLE_OK) {
+        if (code == CURLE_OK && !http->headers_end) {
+            /* libcurl takes the end of the connection for the end of the headers */
+            status = refuse(failure, "ConnectionClosed", "the peer closed within the headers");
+            failure->sent = true;
+        } else if (code == CURLE_OK) {
             read_response(http, response);
         } else {
             status = describe_failure(http, code, failure);
