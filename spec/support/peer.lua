@@ -11,6 +11,9 @@
 -- usual globals. A connection has `request()`, which reads one request, notes it and returns its
 -- head and body (nil when the client has gone), `send(text)`, `close()` and `reset()`. What is
 -- noted is in the log before the answer leaves, so a spec that has the answer finds it there.
+--
+-- `misbehave(fault)` is a server that does wrong until the spec calls `peer:behave()`, and from then
+-- on answers as it should; `peer:misbehave()` turns it back. See there.
 
 local IS_SERVER = arg and arg[0] and arg[0]:find("spec/support/peer%.lua$") ~= nil and
   arg[1] ~= nil and arg[1]:find("^/") ~= nil
@@ -65,6 +68,32 @@ if not IS_SERVER then
     return list
   end
 
+  --- From the next request (with `at_connect`: the next connection) on the peer answers as it
+  -- should. A script that has to do something first says so: `waits` is what it will note.
+  function peer:behave(waits)
+    child.write(self.folder .. "/behave", "")
+    if waits then
+      self:await(waits)
+    end
+  end
+
+  --- Waits until this was noted.
+  function peer:await(text)
+    while not self:log():find(text, 1, true) do
+      require("socket").sleep(0.002)
+    end
+  end
+
+  function peer:misbehave()
+    os.remove(self.folder .. "/behave")
+  end
+
+  --- How often the peer did wrong so far.
+  function peer:faults()
+    local _, count = self:log():gsub("<fault>", "")
+    return count
+  end
+
   function peer:stop()
     self.process.stop()
     child.remove_folder(self.folder)
@@ -79,9 +108,17 @@ local socket = require "socket"
 
 local PATIENCE = 60 -- seconds; a server whose spec died must not stay
 
-local server = assert(socket.bind("127.0.0.1", 0))
-server:settimeout(PATIENCE)
-local _, port = server:getsockname()
+local server, port
+
+--- Listens: at first on a free port, anew on the same one.
+local function listen(backlog)
+  server = assert(socket.bind("127.0.0.1", port or 0, backlog))
+  server:settimeout(PATIENCE)
+  local _, bound = server:getsockname()
+  port = bound
+end
+
+listen()
 io.stdout:write(port, "\n")
 io.stdout:flush()
 
@@ -136,6 +173,36 @@ function Connection:reset()
   self.tcp:close()
 end
 
+--- Waits until the client leaves.
+function Connection:stay()
+  repeat
+    local _, reason, rest = self.tcp:receive(4096)
+  until reason and #rest == 0
+end
+
+--- Waits until the client has sent something, and leaves it unread.
+function Connection:await()
+  socket.select({ self.tcp }, nil, PATIENCE)
+end
+
+--- Sends a text over and over until the client leaves or the limit of bytes is reached.
+function Connection:flood(text, limit)
+  local sent = 0
+  while sent < (limit or math.huge) and self.tcp:send(text) do
+    sent = sent + #text
+  end
+end
+
+--- Sends a text byte by byte, with pauses of seconds, until the client leaves.
+function Connection:drip(text, pause)
+  for i = 1, #text do
+    if not self.tcp:send(text:sub(i, i)) then
+      return
+    end
+    socket.sleep(pause)
+  end
+end
+
 --- Answers every request on every connection, one connection at a time, with the same text or with
 -- what a function of head, body and the connection's number returns.
 function environment.serve(answer)
@@ -154,6 +221,62 @@ function environment.answer(status, body, headers)
   return "HTTP/1.1 " .. status .. "\r\nContent-Length: " .. #body .. "\r\n" .. (headers or "") ..
     "\r\n" .. body
 end
+
+--- Whether the spec wants the peer to do as it should now.
+function environment.behaves()
+  local file = io.open(arg[1] .. "/behave")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+--- Waits until `behaves()`.
+function environment.await_behaviour()
+  while not environment.behaves() do
+    socket.sleep(0.002)
+  end
+end
+
+environment.GOOD = environment.answer("200 OK",
+  '{"IsSuccess":true,"Code":"success","RequestId":"GOOD","Status":"NORMAL"}')
+
+--- A server that does wrong while it may: `fault(connection, head)` instead of an answer. Where it
+-- returns true the connection is kept, else it is closed.
+-- @tparam function fault
+-- @tparam[opt] boolean at_connect the fault comes before the request is read
+function environment.misbehave(fault, at_connect)
+  local function wrong(connection, head)
+    environment.note "<fault>"
+    return fault(connection, head)
+  end
+  while true do
+    local connection = environment.accept()
+    local is_kept = not at_connect or environment.behaves() or wrong(connection)
+    while is_kept do
+      local head = connection:request()
+      if not head then
+        is_kept = false
+      elseif environment.behaves() then
+        connection:send(environment.GOOD)
+      else
+        is_kept = wrong(connection, head)
+      end
+    end
+    connection:close()
+  end
+end
+
+--- Stops listening; connections are refused from now on.
+function environment.close_port()
+  server:close()
+end
+
+--- Listens again on the same port.
+environment.open_port = listen
+
+environment.port = port
+environment.socket = socket
 
 local chunk
 if setfenv then

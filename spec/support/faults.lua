@@ -1,0 +1,186 @@
+--- Holds a client against a table of faults, each row in three ways: a read, a write, and a write on
+-- a connection that was good before.
+--
+-- A row says what the peer does and what the caller gets:
+--
+-- - `name` for the spec and the documentation; unique
+-- - `fault`: Lua text, run by the peer for each request with `connection` and `head`
+--   (spec/support/peer.lua); or `says`, a text that is sent, with `after`: "close" (the default),
+--   "keep", "stay" (until the client leaves) or "reset". `at_connect`: before the request is read.
+--   `script`: all of the peer's program instead of these, which notes "ready" when it does wrong
+--   and what `waits` says when it behaves.
+--   `before`: Lua text at the start of the peer's program, `after_all` at the end of each fault.
+-- - `gets`: "answer", or the code of the error; `kind` ("transport" if not given), `status`
+-- - `check(answer or error, log)`: more to say about it
+-- - `repeats`: "reads" after the request was sent, "all" when it was not, "none"
+-- - `arrives`: false when the peer sees nothing of it
+-- - `bound`: what ends the call, for the documentation
+-- - `config` for the client; `timeout` and `connect_timeout` in seconds (LONG if not given)
+-- - `is_cold`: makes no sense on a kept connection
+-- - `warm_gets`: what differs there
+
+local assert = require "luassert"
+local cr = require "cr"
+local fixture = require "spec.support.fixture"
+local peers = require "spec.support.peer"
+local recorder = require "spec.support.recorder"
+local socket = require "socket"
+
+local faults = {}
+
+faults.LONG = 10 -- seconds; a call that takes this long hangs
+faults.SHORT = 0.25 -- seconds, where the time-out is what ends the call
+faults.ATTEMPTS = 2
+
+local READ = { InstanceId = "cri-fault", RepoId = "crr-fault", Tag = "1" }
+local PATIENT = { timeout = faults.LONG, connect_timeout = faults.LONG }
+
+function faults.read(client, options)
+  return client:get_repo_tag(READ, options)
+end
+
+function faults.write(client, options)
+  return client:delete_repo_tag(READ, options)
+end
+
+local AFTER = {
+  close = "return false",
+  keep = "return true",
+  stay = "connection:stay()",
+  reset = "connection:reset()",
+}
+
+--- The peer's program.
+local function script_of(row)
+  if row.script then
+    return row.script
+  end
+  local fault = row.fault or
+    ("connection:send(%q)\n%s"):format(row.says, assert(AFTER[row.after or "close"]))
+  return ("%s\nmisbehave(function(connection, head)\n%s\nend, %s)"):format(row.before or "", fault,
+    tostring(row.at_connect == true))
+end
+
+local function client_of(row, peer)
+  local config = {
+    endpoint = peer.url, credentials = recorder.KEY, max_attempts = faults.ATTEMPTS,
+    timeout = row.timeout or faults.LONG, connect_timeout = row.connect_timeout or faults.LONG,
+  }
+  for name, value in pairs(row.config or {}) do
+    config[name] = type(value) == "function" and value(peer) or value
+  end
+  return cr.new(config)
+end
+
+--- How often the operation is sent at most.
+function faults.attempts(row, is_write)
+  local is_repeated = row.repeats == "all" or row.repeats == "reads" and not is_write
+  return is_repeated and faults.ATTEMPTS or 1
+end
+
+--- Whether `code` is the one that is expected, or one of those.
+local function is_one_of(expected, code)
+  for _, name in ipairs(type(expected) == "table" and expected or { expected }) do
+    if name == code then
+      return true
+    end
+  end
+  return false
+end
+
+local function check_error(row, expected, err, attempts)
+  assert.equal("table", type(err))
+  local told = tostring(err)
+  assert.is_true(is_one_of(expected, err.code), told)
+  assert.equal(row.kind or "transport", err.kind, told)
+  assert.equal(row.status, err.http_status, told)
+  assert.equal(attempts, err.attempts, told)
+  assert.is_true(#err.message > 0 and #told < 1000, told)
+  assert.is_false(fixture.shows(err, recorder.KEY.access_key_secret))
+end
+
+--- One call while the peer does wrong.
+local function suffer(row, peer, client, call, is_write, expected)
+  local attempts = faults.attempts(row, is_write)
+  local before = peer:faults()
+  local started = socket.gettime()
+  local answer, err, info = call(client)
+  local took = socket.gettime() - started
+  if expected == "answer" then
+    assert.is_nil(err, tostring(err))
+    assert.equal("table", type(answer))
+    assert.equal(attempts, info.attempts)
+  else
+    assert.is_nil(answer)
+    check_error(row, expected, err, attempts)
+  end
+  -- A hang is the fault that is looked for; a busy machine is none.
+  local allowed = row.timeout or row.connect_timeout
+  assert.is_true(took < (allowed and 10 * allowed * attempts or faults.LONG), took .. " seconds")
+  if row.arrives ~= false then
+    assert.equal(attempts, peer:faults() - before, "as often as the peer was asked")
+  else
+    assert.equal(0, peer:faults() - before)
+  end
+  if row.check then
+    row.check(answer or err, peer:log())
+  end
+end
+
+--- The calls after a fault: by the same client, to the peer as it should be.
+local function recovers(row, peer, client)
+  peer:behave(row.waits)
+  local options = { endpoint = peer.url }
+  for name, value in pairs(PATIENT) do
+    options[name] = value
+  end
+  for name, value in pairs(row.then_with or {}) do
+    options[name] = type(value) == "function" and value(peer) or value
+  end
+  for _, call in ipairs { faults.read, faults.write, faults.read } do
+    local answer, err = call(client, options)
+    assert.is_nil(err, "the next call: " .. tostring(err))
+    assert.equal("GOOD", answer.RequestId)
+  end
+end
+
+--- Runs a row with a peer of its own: made by `start(script)`, ended by its `stop`.
+local function scenario(row, is_write, is_warm)
+  local peer = (row.start or peers.start)(script_of(row), row)
+  local client = client_of(row, peer)
+  local ok, problem = pcall(function()
+    if row.script then
+      peer:await "ready"
+    end
+    if is_warm then
+      recovers(row, peer, client)
+      peer:misbehave()
+    end
+    suffer(row, peer, client, is_write and faults.write or faults.read, is_write,
+      is_warm and row.warm_gets or row.gets)
+    recovers(row, peer, client)
+  end)
+  client:close()
+  local log = peer:log()
+  peer:stop()
+  if not ok then
+    error(type(problem) == "table" and problem or
+      tostring(problem) .. "\nthe peer's log:\n" .. log:sub(1, 1000), 0)
+  end
+end
+
+--- The specs of a row: an array of {name, function}.
+function faults.scenarios(row)
+  local list = {
+    { row.name .. ": a read", function() scenario(row, false, false) end },
+    { row.name .. ": a write", function() scenario(row, true, false) end },
+  }
+  if not row.is_cold then
+    list[3] = { row.name .. ": a write on a kept connection", function()
+      scenario(row, true, true)
+    end }
+  end
+  return list
+end
+
+return faults
