@@ -150,7 +150,7 @@ describe("a gateway error", function()
   end)
 
   it("is an error whatever it says of success", function()
-    fails("service", "success", judge(400, '{"IsSuccess":true,"Code":"success"}'))
+    fails("service", "Http400", judge(400, '{"IsSuccess":true,"Code":"success"}'))
     fails("service", "Http500", judge(500, "{}"))
     fails("service", "Http404", judge(404, '{"Code":"","Message":""}'))
     fails("service", "Http404", judge(404, '{"Code":null,"Message":{}}'))
@@ -372,11 +372,12 @@ describe("the values of an answer", function()
     end
     assert.equal(1, value)
     for _, pair in ipairs { { "[", "]" }, { '{"a":', "}" } } do
-      fails("response", "NotJson", judge(200, '{"Value":' .. pair[1]:rep(10000) .. "1" ..
-        pair[2]:rep(10000) .. "}"))
+      local err = fails("response", "ResponseTooDeep", judge(200, '{"Value":' ..
+        pair[1]:rep(10000) .. "1" .. pair[2]:rep(10000) .. "}"))
+      assert.matches("nested more than 64 deep", err.message, 1, true)
     end
     fails("response", "UnexpectedJson", judge(200, ("["):rep(10) .. ("]"):rep(10)))
-    fails("response", "NotJson", judge(200, ("["):rep(1000000)))
+    fails("response", "ResponseTooDeep", judge(200, ("["):rep(1000000)))
   end)
 
   it("of a large answer are all there", function()

@@ -69,10 +69,19 @@ local function lower_names(object)
   return fields
 end
 
+local SUCCESS = { success = true, ok = true, ["200"] = true }
+
+--- The code of an error; an HTTP status that says no outranks a code that says yes.
+local function error_code(fields, status)
+  local code = text(fields.code) or text(fields.errorcode)
+  local is_success = code and SUCCESS[code:lower()] and (status < 200 or status >= 300)
+  return code and not is_success and code or ("Http%d"):format(status)
+end
+
 local function service_error(object, response)
   local fields = lower_names(object)
   local denied = fields.accessdenieddetail
-  local code = text(fields.code) or text(fields.errorcode) or ("Http%d"):format(response.status)
+  local code = error_code(fields, response.status)
   local message = text(fields.message) or text(fields.msg) or text(fields.errormessage)
   return failure("service", code, message or "the service gives no message", response, {
       request_id = text(fields.requestid),
@@ -107,8 +116,11 @@ local function read(response)
     return nil, xml_error(body, response) or
       unreadable("NotJson", "is markup and no JSON", response)
   end
-  local value = json.decode(body)
-  if value == nil then
+  local value, is_deep = json.decode(body)
+  if is_deep then
+    return nil, unreadable("ResponseTooDeep",
+      ("is JSON nested more than %d deep"):format(json.MAX_DEPTH), response)
+  elseif value == nil then
     return nil, unreadable("NotJson", "is no valid JSON", response)
   end
   if type(value) ~= "table" or first ~= "{" then
@@ -116,8 +128,6 @@ local function read(response)
   end
   return core.tidy_json(value)
 end
-
-local SUCCESS = { success = true, ok = true, ["200"] = true }
 
 --- HTTP 200: `IsSuccess` decides where it is given, else `Code` where that is given.
 local function says_no(object)
