@@ -1,22 +1,27 @@
 #include "http.h"
 
+#include "sigpipe.h"
+#include "sockets.h"
 #include "text.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
+enum {
+    MAX_REQUEST_HEADER_BYTES = 64 * 1024,
+    MAX_TRUST_BYTES = 16 * 1024,
+    /* interim answers included; below the 300 KiB at which newer libcurl calls it a read error */
+    MAX_ALL_HEADER_BYTES = 2 * CR_MAX_RESPONSE_HEADER_BYTES,
+    KEPT_CONNECTIONS = 4
+};
 
 /* A peer that closes while we write must not raise SIGPIPE in the host program. Since 7.87 libcurl
  * sees to that itself, also under TLS (every write is its own send with MSG_NOSIGNAL); before, TLS
- * libraries wrote for themselves. A handler or SIG_IGN would be the process's, so for those
- * versions the signal is blocked for this thread and, when it came, taken back. */
+ * libraries wrote for themselves. For those versions sigpipe.h holds it back. */
 enum { FIRST_WITHOUT_SIGPIPE = 0x075700 };
 
 #if LIBCURL_VERSION_NUM < 0x075000
@@ -27,12 +32,14 @@ struct cr_http {
     pid_t owner;  /* who made the two below: a child must not touch its parent's connections */
     CURLM *multi; /* holds the connections */
     CURL *easy;
+    struct cr_sockets sockets; /* of the connections */
     struct cr_buffer headers;
     struct cr_buffer body;
     size_t header_count;
-    bool headers_end; /* the empty line behind the headers has come */
-    struct cr_buffer lines; /* request headers, "name: value" and NUL each */
-    struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
+    size_t all_header_bytes; /* with those of interim answers */
+    bool headers_end;        /* the empty line behind the headers has come */
+    struct cr_buffer lines;  /* request headers, "name: value" and NUL each */
+    struct cr_buffer trust;  /* CA file and path the handle is set to, each with its NUL */
     bool may_raise_sigpipe;
     bool sent;          /* the request has been handed to the connection */
     bool resent;        /* libcurl wanted to send it once more, and was stopped */
@@ -64,7 +71,14 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
         cr_buffer_clear(&http->headers);
         http->header_count = 0;
         http->headers_end = false;
+        if (length < 7 || data[5] != '1') { /* libcurl goes along with a status line of HTTP/2 */
+            http->headers.status = CR_EINVAL;
+        }
     } else if (length > 2 && ++http->header_count > CR_MAX_RESPONSE_HEADERS) {
+        http->headers.status = CR_ELIMIT;
+    }
+    http->all_header_bytes += length;
+    if (http->all_header_bytes > MAX_ALL_HEADER_BYTES) {
         http->headers.status = CR_ELIMIT;
     }
     http->headers_end = http->headers_end || length <= 2;
@@ -130,11 +144,37 @@ static bool set_fixed_options(struct cr_http *http)
     return ok;
 }
 
+/* The connections, none yet. */
+static CURLM *new_multi(struct cr_http *http)
+{
+    CURLM *multi = curl_multi_init();
+    if (multi != NULL) {
+        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+    }
+    http->sockets.count = 0;
+    return multi;
+}
+
+/* Gives up all kept connections when there are bytes on one that nobody has asked for. */
+static bool drop_spoilt_connections(struct cr_http *http)
+{
+    if (!cr_sockets_have_bytes(&http->sockets)) {
+        return true;
+    }
+    CURLM *multi = new_multi(http);
+    if (multi == NULL) {
+        return false;
+    }
+    curl_multi_cleanup(http->multi);
+    http->multi = multi;
+    return true;
+}
+
 /* Anew in a child process, where the parent's handles are given up: closing them would end the
  * parent's TLS sessions. */
 static bool open_handles(struct cr_http *http)
 {
-    http->multi = curl_multi_init();
+    http->multi = new_multi(http);
     http->easy = curl_easy_init();
     cr_buffer_clear(&http->trust);
     http->trust_unknown = false;
@@ -333,31 +373,6 @@ static bool set_trust(struct cr_http *http, const struct cr_http_request *reques
     return ok;
 }
 
-struct sigpipe_guard {
-    sigset_t pipe, previous;
-    bool was_pending;
-};
-
-static void sigpipe_block(struct sigpipe_guard *guard)
-{
-    sigset_t pending;
-    sigemptyset(&guard->pipe);
-    sigaddset(&guard->pipe, SIGPIPE);
-    guard->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &guard->pipe, &guard->previous);
-}
-
-static void sigpipe_restore(struct sigpipe_guard *guard)
-{
-    const struct timespec now = {0, 0};
-    if (!guard->was_pending) {
-        while (sigtimedwait(&guard->pipe, NULL, &now) == SIGPIPE) {
-            /* taken */
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &guard->previous, NULL);
-}
-
 /* The names a failure can have, by libcurl's code. */
 static const char *failure_code(CURLcode code)
 {
@@ -391,6 +406,7 @@ static const char *failure_code(CURLcode code)
     case CURLE_PARTIAL_FILE:
         return "TruncatedBody";
     case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WRITE_ERROR: /* not by our callbacks, which have set a status: by a decoder */
     case CURLE_WEIRD_SERVER_REPLY:
         return "BadHttp";
     case CURLE_OUT_OF_MEMORY:
@@ -400,6 +416,13 @@ static const char *failure_code(CURLcode code)
     }
 }
 
+/* libcurl says "out of memory" of a header line above its own limit of 100 KiB. */
+static bool is_endless_line(const struct cr_http *http, CURLcode code)
+{
+    return code == CURLE_OUT_OF_MEMORY && http->sent && !http->headers_end &&
+           http->headers.status == CR_OK && http->body.length == 0;
+}
+
 static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
                                        struct cr_http_failure *failure)
 {
@@ -407,8 +430,10 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
     curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
     if (http->body.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
-    } else if (http->headers.status == CR_ELIMIT) {
+    } else if (http->headers.status == CR_ELIMIT || is_endless_line(http, code)) {
         refuse(failure, "ResponseTooLarge", "the answer has more than 64 KiB or 200 headers");
+    } else if (http->headers.status == CR_EINVAL) {
+        refuse(failure, "BadHttp", "the answer is of another version than HTTP/1");
     } else if (http->resent) {
         refuse(failure, "ConnectionClosed", "the peer closed the kept connection unanswered");
     } else if (http->body.status == CR_ENOMEM || http->headers.status == CR_ENOMEM) {
@@ -419,6 +444,8 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
             name = "ProxyFailed";
         } else if (code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) {
             name = "BadHttp"; /* the peer's protocol, not the URL's */
+        } else if (strstr(http->error, "chunked-encod") != NULL) {
+            name = "BadHttp"; /* broken chunks are a read error to libcurl */
         }
         /* What libcurl says of a proxy's URL quotes it, password included. */
         bool is_shown = http->error[0] != '\0' && strchr(http->error, '@') == NULL &&
@@ -474,16 +501,21 @@ static CURLcode perform(struct cr_http *http)
     } else if (status == CURLM_OUT_OF_MEMORY) {
         code = CURLE_OUT_OF_MEMORY;
     }
+    curl_socket_t kept = CURL_SOCKET_BAD; /* not told any more once the handle is removed */
+    if (curl_easy_getinfo(http->easy, CURLINFO_ACTIVESOCKET, &kept) == CURLE_OK &&
+        kept != CURL_SOCKET_BAD) {
+        cr_sockets_use(&http->sockets, kept);
+    }
     curl_multi_remove_handle(http->multi, http->easy);
     return code;
 }
 
 static CURLcode perform_guarded(struct cr_http *http)
 {
-    struct sigpipe_guard guard;
-    sigpipe_block(&guard);
+    struct cr_sigpipe guard;
+    cr_sigpipe_block(&guard);
     CURLcode code = perform(http);
-    sigpipe_restore(&guard);
+    cr_sigpipe_restore(&guard);
     return code;
 }
 
@@ -494,11 +526,12 @@ enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_reque
     cr_buffer_clear(&http->headers);
     cr_buffer_reset(&http->body, request->max_body);
     http->header_count = 0;
+    http->all_header_bytes = 0;
     http->headers_end = false;
     http->sent = false;
     http->resent = false;
     http->error[0] = '\0';
-    if (http->owner != getpid() && !open_handles(http)) {
+    if (http->owner != getpid() ? !open_handles(http) : !drop_spoilt_connections(http)) {
         return refuse(failure, "OutOfMemory", "libcurl gives no handle");
     }
 
@@ -538,31 +571,6 @@ void cr_http_forget(struct cr_http *http)
     if (http->body.capacity > KEPT) {
         cr_buffer_clean_up(&http->body);
     }
-}
-
-bool cr_http_next_header(struct cr_slice *block, struct cr_pair *header)
-{
-    while (block->length > 0) {
-        const char *start = block->data;
-        const char *end = memchr(start, '\n', block->length);
-        size_t taken = end != NULL ? (size_t)(end - start) + 1 : block->length;
-        block->data += taken;
-        block->length -= taken;
-        size_t length = end != NULL ? taken - 1 : taken;
-        if (length > 0 && start[length - 1] == '\r') {
-            length--;
-        }
-        const char *colon = memchr(start, ':', length);
-        bool is_folded = start[0] == ' ' || start[0] == '\t'; /* goes on with the line before */
-        if (colon != NULL && !is_folded && memcmp(start, "HTTP/", length < 5 ? length : 5) != 0) {
-            struct cr_slice name = {start, (size_t)(colon - start)};
-            struct cr_slice value = {colon + 1, length - name.length - 1};
-            header->name = cr_text_trim(name);
-            header->value = cr_text_trim(value);
-            return true;
-        }
-    }
-    return false;
 }
 
 long long cr_http_parse_date(const char *text)
