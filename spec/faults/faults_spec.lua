@@ -5,11 +5,11 @@ local faults = require "spec.support.faults"
 local function describe_rows(title, rows)
   describe(title, function()
     for _, row in ipairs(rows) do
-      for _, scenario in ipairs(faults.scenarios(row)) do
-        it(scenario[1], scenario[2])
-      end
+      it(row.name, function() faults.run(row) end)
     end
   end)
 end
 
 describe_rows("a fault of the connection,", require "spec.faults.connections")
+describe_rows("a fault of HTTP,", require "spec.faults.framing")
+describe_rows("a fault of the answer,", require "spec.faults.bodies")

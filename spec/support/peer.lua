@@ -88,6 +88,11 @@ if not IS_SERVER then
     os.remove(self.folder .. "/behave")
   end
 
+  --- Forgets what was noted so far.
+  function peer:clear_log()
+    child.write(self.folder .. "/log", "")
+  end
+
   --- How often the peer did wrong so far.
   function peer:faults()
     local _, count = self:log():gsub("<fault>", "")
