@@ -440,7 +440,8 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
         refuse(failure, "OutOfMemory", "out of memory");
     } else {
         const char *name = failure_code(code);
-        if (connect_status != 0 && connect_status / 100 != 2) {
+        bool is_proxy_cut = code == CURLE_RECV_ERROR && !http->sent; /* who else was read from? */
+        if (is_proxy_cut || (connect_status != 0 && connect_status / 100 != 2)) {
             name = "ProxyFailed";
         } else if (code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) {
             name = "BadHttp"; /* the peer's protocol, not the URL's */
