@@ -73,9 +73,9 @@ add({ before = PIPE, bound = "at once", gets = "BadHttp" }, {
     fault = encoded("deflate", "zip(BODY):sub(11, -9)") },
 })
 
--- The server compresses while it sends, so that it could send all of it.
+-- The peer compresses while it sends: it would send all of it to a client that wants it.
 local BOMB = [[
-  local pipe = io.popen "head -c 1073741824 /dev/zero 2>/dev/null | gzip -1c%s 2>/dev/null"
+  local pipe = io.popen "head -c %d /dev/zero 2>/dev/null | gzip -1c%s 2>/dev/null"
   connection:send "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n\r\n"
   repeat
     local piece = pipe:read(4096)
@@ -85,8 +85,8 @@ local BOMB = [[
 
 add({ bound = "`max_response_bytes`", gets = "ResponseTooLarge",
     config = { max_response_bytes = MEBIBYTE } }, {
-  { name = "gzip bomb of 1 GiB", fault = BOMB:format("", "gzip") },
-  { name = "gzip bomb within gzip", fault = BOMB:format(" 2>/dev/null | gzip -1c", "gzip, gzip") },
+  { name = "gzip bomb of 1 GiB", fault = BOMB:format(2 ^ 30, "", "gzip") },
+  { name = "gzip bomb of 64 MiB within gzip", fault = BOMB:format(2 ^ 26, " 2>/dev/null | gzip -1c", "gzip, gzip") },
 })
 
 local function json(name, text, more)

@@ -9,7 +9,8 @@
 --   "keep", "stay" (until the client leaves) or "reset". `at_connect`: before the request is read.
 --   `script`: all of the peer's program instead of these, which notes "ready" when it does wrong
 --   and what `waits` says when it behaves.
---   `before`: Lua text at the start of the peer's program, `after_all` at the end of each fault.
+--   `before`: Lua text at the start of the peer's program; `good`: a function, as text, for the
+--   connections when all is well.
 -- - `gets`: "answer", or the code of the error; `kind` ("transport" if not given), `status`
 -- - `check(answer or error, log)`: more to say about it
 -- - `repeats`: "reads" after the request was sent, "all" when it was not, "none"
@@ -17,7 +18,7 @@
 -- - `bound`: what ends the call, for the documentation
 -- - `config` for the client; `timeout` and `connect_timeout` in seconds (LONG if not given)
 -- - `is_cold`: makes no sense on a kept connection
--- - `warm_gets`: what differs there
+-- - `then_with`: options of the calls after the fault
 -- - `settles`: what the peer notes when the fault is over, which is after the answer
 
 local assert = require "luassert"
@@ -59,17 +60,17 @@ local function script_of(row)
   end
   local fault = row.fault or
     ("connection:send(%q)\n%s"):format(row.says, assert(AFTER[row.after or "close"]))
-  return ("%s\nmisbehave(function(connection, head)\n%s\nend, %s)"):format(row.before or "", fault,
-    tostring(row.at_connect == true))
+  return ("%s\nmisbehave(function(connection, head)\n%s\nend, %s, %s)"):format(row.before or "",
+    fault, tostring(row.at_connect == true), row.good or "nil")
 end
 
-local function client_of(row, peer)
+local function client_of(row, peer, context)
   local config = {
     endpoint = peer.url, credentials = recorder.KEY, max_attempts = faults.ATTEMPTS,
     timeout = row.timeout or faults.LONG, connect_timeout = row.connect_timeout or faults.LONG,
   }
   for name, value in pairs(row.config or {}) do
-    config[name] = type(value) == "function" and value(peer) or value
+    config[name] = type(value) == "function" and value(peer, context) or value
   end
   return cr.new(config)
 end
@@ -90,10 +91,10 @@ local function is_one_of(expected, code)
   return false
 end
 
-local function check_error(row, expected, err, attempts)
+local function check_error(row, err, attempts)
   assert.equal("table", type(err))
   local told = tostring(err)
-  assert.is_true(is_one_of(expected, err.code), told)
+  assert.is_true(is_one_of(row.gets, err.code), told)
   assert.equal(row.kind or "transport", err.kind, told)
   assert.equal(row.status, err.http_status, told)
   assert.equal(attempts, err.attempts, told)
@@ -102,7 +103,8 @@ local function check_error(row, expected, err, attempts)
 end
 
 --- One call while the peer does wrong.
-local function suffer(row, peer, client, call, is_write, expected)
+local function suffer(row, peer, client, is_write)
+  local call, expected = is_write and faults.write or faults.read, row.gets
   local attempts = faults.attempts(row, is_write)
   local started = socket.gettime()
   local answer, err, info = call(client)
@@ -113,7 +115,7 @@ local function suffer(row, peer, client, call, is_write, expected)
     assert.equal(attempts, info.attempts)
   else
     assert.is_nil(answer)
-    check_error(row, expected, err, attempts)
+    check_error(row, err, attempts)
   end
   -- A hang is the fault that is looked for; a busy machine is none.
   local allowed = row.timeout or row.connect_timeout
@@ -151,8 +153,8 @@ local function recovers(row, peer, client)
 end
 
 --- One way through a row.
-local function walk(row, peer, is_write, is_warm)
-  local client = client_of(row, peer)
+local function walk(row, peer, context, is_write, is_warm)
+  local client = client_of(row, peer, context)
   local ok, problem = pcall(function()
     if row.script then
       peer:await "ready"
@@ -163,8 +165,7 @@ local function walk(row, peer, is_write, is_warm)
     peer:misbehave()
     peer:clear_log()
     local memory = peak_memory()
-    suffer(row, peer, client, is_write and faults.write or faults.read, is_write,
-      is_warm and row.warm_gets or row.gets)
+    suffer(row, peer, client, is_write)
     assert.is_true(peak_memory() - memory < faults.MEMORY, "the memory that it took")
     if row.settles then
       peer:await(row.settles)
@@ -181,13 +182,16 @@ end
 local WAYS = { { false, false }, { true, false }, { true, true } }
 
 --- Runs a row, with a peer for each way where it has a program of its own.
-function faults.run(row)
+-- @tparam table row
+-- @tparam[opt] table context what functions in `config` get beside the peer; its `prelude` is the
+--   beginning of the peer's program
+function faults.run(row, context)
   local peer
   local ok, problem = pcall(function()
     for _, way in ipairs(WAYS) do
       if not (way[2] and row.is_cold) then
-        peer = peer or (row.start or peers.start)(script_of(row), row)
-        walk(row, peer, way[1], way[2])
+        peer = peer or peers.start((context and context.prelude or "") .. script_of(row))
+        walk(row, peer, context, way[1], way[2])
         if row.script then
           peer:stop()
           peer = nil

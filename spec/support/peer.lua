@@ -250,14 +250,21 @@ environment.GOOD = environment.answer("200 OK",
 -- returns true the connection is kept, else it is closed.
 -- @tparam function fault
 -- @tparam[opt] boolean at_connect the fault comes before the request is read
-function environment.misbehave(fault, at_connect)
+-- @tparam[opt] function good what is done with a connection when all is well, instead of answering
+function environment.misbehave(fault, at_connect, good)
   local function wrong(connection, head)
     environment.note "<fault>"
     return fault(connection, head)
   end
+  local function begin(connection)
+    if environment.behaves() then
+      return not good or good(connection)
+    end
+    return not at_connect or wrong(connection)
+  end
   while true do
     local connection = environment.accept()
-    local is_kept = not at_connect or environment.behaves() or wrong(connection)
+    local is_kept = begin(connection)
     while is_kept do
       local head = connection:request()
       if not head then
@@ -270,6 +277,35 @@ function environment.misbehave(fault, at_connect)
     end
     connection:close()
   end
+end
+
+--- Passes everything on between the client and another server until one of them leaves.
+-- @tparam number other the server's port
+-- @tparam[opt] function change what the server sends → what the client gets, nil for the end; it is
+--   also given how many bytes came before
+function Connection:relay(other, change)
+  local there = assert(socket.connect("127.0.0.1", other))
+  local came = 0
+  self.tcp:settimeout(0)
+  there:settimeout(0)
+  local function pass(from, to)
+    local data, reason, rest = from:receive(65536)
+    data = data or rest
+    if from == there and change then
+      came, data = came + #data, change(data, came)
+    end
+    to:settimeout(PATIENCE)
+    local is_sent = data and to:send(data)
+    to:settimeout(0)
+    return is_sent and reason ~= "closed"
+  end
+  local goes_on = true
+  while goes_on do
+    for _, from in ipairs((socket.select({ self.tcp, there }, nil, PATIENCE))) do
+      goes_on = goes_on and pass(from, from == there and self.tcp or there)
+    end
+  end
+  there:close()
 end
 
 --- Stops listening; connections are refused from now on.
