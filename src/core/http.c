@@ -443,10 +443,10 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
         bool is_proxy_cut = code == CURLE_RECV_ERROR && !http->sent; /* who else was read from? */
         if (is_proxy_cut || (connect_status != 0 && connect_status / 100 != 2)) {
             name = "ProxyFailed";
-        } else if (code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) {
-            name = "BadHttp"; /* the peer's protocol, not the URL's */
-        } else if (strstr(http->error, "chunked-encod") != NULL) {
-            name = "BadHttp"; /* broken chunks are a read error to libcurl */
+        } else if ((code == CURLE_UNSUPPORTED_PROTOCOL && http->sent) ||
+                   strstr(http->error, "chunked-encod") != NULL) {
+            /* The peer's protocol, not the URL's; broken chunks are a read error to libcurl. */
+            name = "BadHttp";
         }
         /* What libcurl says of a proxy's URL quotes it, password included. */
         bool is_shown = http->error[0] != '\0' && strchr(http->error, '@') == NULL &&
