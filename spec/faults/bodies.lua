@@ -1,5 +1,7 @@
 --- Faults of what an answer holds: encodings, JSON, statuses, redirects, leftovers.
 
+local faults = require "spec.support.faults"
+
 local OK = "HTTP/1.1 200 OK\r\n"
 local BODY = '{"IsSuccess":true,"Code":"success","RequestId":"R"}'
 local MEBIBYTE = 1024 * 1024
@@ -7,14 +9,7 @@ local MEBIBYTE = 1024 * 1024
 local rows = {}
 
 local function add(common, list)
-  for _, row in ipairs(list) do
-    for name, value in pairs(common) do
-      if row[name] == nil then
-        row[name] = value
-      end
-    end
-    rows[#rows + 1] = row
-  end
+  faults.add(rows, common, list)
 end
 
 local function answer(body, headers, status)
@@ -86,12 +81,14 @@ local BOMB = [[
 add({ bound = "`max_response_bytes`", gets = "ResponseTooLarge",
     config = { max_response_bytes = MEBIBYTE } }, {
   { name = "gzip bomb of 1 GiB", fault = BOMB:format(2 ^ 30, "", "gzip") },
-  { name = "gzip bomb of 64 MiB within gzip", fault = BOMB:format(2 ^ 26, " 2>/dev/null | gzip -1c", "gzip, gzip") },
+  { name = "gzip bomb of 64 MiB within gzip",
+    fault = BOMB:format(2 ^ 26, " 2>/dev/null | gzip -1c", "gzip, gzip") },
 })
 
 local function json(name, text, more)
   more = more or {}
-  more.name, more.says, more.after = name, answer(text, "Content-Type: application/json\r\n"), "keep"
+  more.name, more.after = name, "keep"
+  more.says = answer(text, "Content-Type: application/json\r\n")
   return more
 end
 
@@ -123,7 +120,7 @@ add({ bound = "at once", kind = "response", status = 200, gets = "NotJson" }, {
 
 local function field(name, expected)
   return function(object)
-    if not (object[name] == expected) then
+    if object[name] ~= expected then
       error(("%s is %s"):format(name, tostring(object[name])))
     end
   end

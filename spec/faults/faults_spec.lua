@@ -33,8 +33,8 @@ describe("a fault of TLS,", function()
 
   it("keeps the request from every server that is not trusted", function()
     for _, name in ipairs {
-      "expired", "future", "self_signed", "wrong_host", "no_names", "client_only", "unknown", "weak",
-      "under_between_old", "incomplete", "under_not_between", "tls10", "tls11", "no_cipher",
+      "expired", "future", "self_signed", "wrong_host", "no_names", "client_only", "unknown",
+      "weak", "under_between_old", "incomplete", "under_not_between", "tls10", "tls11", "no_cipher",
     } do
       assert.equal(0, servers:requests(name), name)
     end

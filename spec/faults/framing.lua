@@ -9,16 +9,8 @@ local MEBIBYTE = 1024 * 1024
 
 local rows = {}
 
---- Rows that share what is not said in them.
 local function add(common, list)
-  for _, row in ipairs(list) do
-    for name, value in pairs(common) do
-      if row[name] == nil then
-        row[name] = value
-      end
-    end
-    rows[#rows + 1] = row
-  end
+  faults.add(rows, common, list)
 end
 
 local function with_length(length, body)
@@ -186,7 +178,8 @@ add({ bound = "at once", gets = "BadHttp" }, {
   { name = "status line of RTSP", says = "RTSP/1.0 200 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
   { name = "status line of ICY", says = "ICY 200 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
   { name = "status of two digits", says = "HTTP/1.1 20\r\nContent-Length: 51\r\n\r\n" .. BODY },
-  { name = "status of four digits", says = "HTTP/1.1 2000 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
+  { name = "status of four digits",
+    says = "HTTP/1.1 2000 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
   { name = "status of 000", says = "HTTP/1.1 000 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
   { name = "status that is no number",
     says = "HTTP/1.1 abc OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
@@ -204,8 +197,8 @@ add({ bound = "at once", gets = "answer" }, {
   { name = "interim answers before the answer", after = "keep",
     says = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" ..
       with_length(51) },
-  { name = "HTTP/1.0 answer with a length", says = "HTTP/1.0 200 OK\r\nContent-Length: 51\r\n\r\n" ..
-    BODY },
+  { name = "HTTP/1.0 answer with a length",
+    says = "HTTP/1.0 200 OK\r\nContent-Length: 51\r\n\r\n" .. BODY },
   { name = "HTTP/1.0 answer without a length", says = "HTTP/1.0 200 OK\r\n\r\n" .. BODY },
   { name = "answer without a length", says = OK .. "\r\n" .. BODY },
   { name = "line breaks without carriage return",

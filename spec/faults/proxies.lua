@@ -18,16 +18,11 @@ local rows = {}
 
 local function add(common, list)
   for _, row in ipairs(list) do
-    for name, value in pairs(common) do
-      if row[name] == nil then
-        row[name] = value
-      end
-    end
     row.is_cold = true -- a tunnel is a new connection
     row.then_with = { proxy = "" }
     row.check = is_discreet
-    rows[#rows + 1] = row
   end
+  faults.add(rows, common, list)
 end
 
 local TUNNEL = { endpoint = "https://cr.cn-hangzhou.aliyuncs.com", proxy = proxy_of }
@@ -95,8 +90,8 @@ add({ bound = "`connect_timeout`", config = TUNNEL, repeats = "all", gets = "Tim
 add({ bound = "at once", kind = "response",
     config = { endpoint = "http://cr.cn-hangzhou.aliyuncs.com", allow_plaintext = true,
       proxy = proxy_of } }, {
-  { name = "proxy without a tunnel that answers 407", says = denial "407 Proxy Authentication Required",
-    gets = "EmptyBody", status = 407 },
+  { name = "proxy without a tunnel that answers 407",
+    says = denial "407 Proxy Authentication Required", gets = "EmptyBody", status = 407 },
   { name = "proxy without a tunnel that answers 502", says = denial "502 Bad Gateway",
     gets = "EmptyBody", status = 502, repeats = "reads" },
   { name = "proxy without a tunnel that closes", says = "", kind = "transport",

@@ -7,11 +7,6 @@ local rows = {}
 
 local function add(common, list)
   for _, row in ipairs(list) do
-    for name, value in pairs(common) do
-      if row[name] == nil then
-        row[name] = value
-      end
-    end
     row.at_connect, row.is_cold = true, true
     row.good = "function(connection) connection:relay(ports.good) end"
     row.config = {
@@ -19,8 +14,8 @@ local function add(common, list)
       ca_file = function(_, authority) return authority.ca_file end,
     }
     row.then_with = { endpoint = row.config.endpoint }
-    rows[#rows + 1] = row
   end
+  faults.add(rows, common, list)
 end
 
 local function shows(certificate)
@@ -28,7 +23,7 @@ local function shows(certificate)
 end
 
 -- No attempt can change that.
-add({ bound = "at once", gets = "TlsFailed", repeats = "none" }, {
+add({ bound = "at once", gets = "TlsFailed", repeats = "none", is_unsent = true }, {
   { name = "certificate that has expired", fault = shows "expired" },
   { name = "certificate that is not yet valid", fault = shows "future" },
   { name = "certificate signed by itself", fault = shows "self_signed" },
@@ -92,7 +87,8 @@ add({ bound = "`connect_timeout`", gets = "Timeout", repeats = "all",
 })
 
 add({ bound = "at once", gets = "ConnectionClosed", repeats = "reads" }, {
-  { name = "TLS cut within the answer", fault = spoils(60000, "return nil") },
+  { name = "TLS cut within the answer", fault = spoils(60000, "return nil"),
+    gets = { "ConnectionClosed", "TruncatedBody" } },
   { name = "TLS changed within the answer", fault = spoils(60000, FLIP) },
 })
 

@@ -1,5 +1,5 @@
---- Holds a client against a table of faults, each row in three ways: a read, a write, and a write on
--- a connection that was good before.
+--- Holds a client against a table of faults, each row in three ways: a read, a write, and a write
+-- on a connection that was good before.
 --
 -- A row says what the peer does and what the caller gets:
 --
@@ -14,6 +14,7 @@
 -- - `gets`: "answer", or the code of the error; `kind` ("transport" if not given), `status`
 -- - `check(answer or error, log)`: more to say about it
 -- - `repeats`: "reads" after the request was sent, "all" when it was not, "none"
+-- - `is_unsent`: nothing of the request was sent, though it is not repeated
 -- - `arrives`: false when the peer sees nothing of it
 -- - `bound`: what ends the call, for the documentation
 -- - `config` for the client; `timeout` and `connect_timeout` in seconds (LONG if not given)
@@ -31,9 +32,21 @@ local socket = require "socket"
 local faults = {}
 
 faults.LONG = 10 -- seconds; a call that takes this long hangs
-faults.SHORT = 0.25 -- seconds, where the time-out is what ends the call
+faults.SHORT = 0.2 -- seconds, where the time-out is what ends the call
 faults.ATTEMPTS = 2
 faults.MEMORY = 64 * 1024 * 1024 -- bytes; no answer of these rows may take more
+
+--- Adds rows to a table of them, each with what it does not say itself.
+function faults.add(rows, common, list)
+  for _, row in ipairs(list) do
+    for name, value in pairs(common) do
+      if row[name] == nil then
+        row[name] = value
+      end
+    end
+    rows[#rows + 1] = row
+  end
+end
 
 local READ = { InstanceId = "cri-fault", RepoId = "crr-fault", Tag = "1" }
 local PATIENT = { timeout = faults.LONG, connect_timeout = faults.LONG }

@@ -12,8 +12,8 @@
 -- head and body (nil when the client has gone), `send(text)`, `close()` and `reset()`. What is
 -- noted is in the log before the answer leaves, so a spec that has the answer finds it there.
 --
--- `misbehave(fault)` is a server that does wrong until the spec calls `peer:behave()`, and from then
--- on answers as it should; `peer:misbehave()` turns it back. See there.
+-- `misbehave(fault)` is a server that does wrong until the spec calls `peer:behave()`, and from
+-- then on answers as it should; `peer:misbehave()` turns it back. See there.
 
 local IS_SERVER = arg and arg[0] and arg[0]:find("spec/support/peer%.lua$") ~= nil and
   arg[1] ~= nil and arg[1]:find("^/") ~= nil
