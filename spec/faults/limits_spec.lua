@@ -1,5 +1,6 @@
 --- The limits of a whole call, where every attempt fails.
 
+local child = require "spec.support.child"
 local cr = require "cr"
 local faults = require "spec.support.faults"
 local peers = require "spec.support.peer"
@@ -11,6 +12,66 @@ local UNAVAILABLE = [[
     return connection:send(answer("503 No", '{"Code":"ServiceUnavailable"}'))
   end)
 ]]
+
+describe("bytes that nobody asked for", function()
+  local SPOILS = [[
+    misbehave(function(connection)
+      connection:send(answer("200 OK", '{"IsSuccess":true,"RequestId":"FIRST"}'))
+      socket.sleep(0.05)
+      connection:send(answer("200 OK", '{"IsSuccess":true,"RequestId":"FORGED"}'))
+      note "spoilt"
+      return true
+    end)
+  ]]
+
+  it("are not the next answer after calls to other endpoints either", function()
+    local spoilt, others = peers.start(SPOILS), {}
+    local client = cr.new { endpoint = spoilt.url, credentials = recorder.KEY }
+    local ok, problem = pcall(function()
+      assert.equal("FIRST", assert(faults.read(client)).RequestId)
+      for i = 1, 3 do
+        others[i] = peers.start "misbehave()"
+        others[i]:behave()
+        assert(faults.read(client, { endpoint = others[i].url }))
+      end
+      spoilt:await "spoilt"
+      spoilt:behave()
+      assert.equal("GOOD", assert(faults.read(client)).RequestId)
+      for i = 1, 3 do
+        local _, _, info = faults.read(client, { endpoint = others[i].url })
+        assert.is_false(info.connection_reused) -- all are given up
+      end
+    end)
+    client:close()
+    spoilt:stop()
+    for _, other in ipairs(others) do
+      other:stop()
+    end
+    assert.is_true(ok, problem)
+  end)
+end)
+
+describe("a kept connection", function()
+  it("is not handed down to programs that are started meanwhile", function()
+    -- TCP only: the pair of sockets by which libcurl wakes itself is nobody else's business.
+    local function inherited()
+      return (child.shell [[
+        for file in /proc/self/fd/*; do readlink $file; done |
+          sed -n 's/^socket:.\(.*\).$/\1/p' |
+          while read -r inode; do grep " $inode " /proc/net/tcp; done | wc -l]])
+    end
+    local peer = peers.start "misbehave()"
+    peer:behave()
+    local before = inherited()
+    local client = cr.new { endpoint = peer.url, credentials = recorder.KEY }
+    local ok, err = faults.read(client)
+    local after = inherited()
+    client:close()
+    peer:stop()
+    assert.is_truthy(ok, tostring(err))
+    assert.equal(before, after)
+  end)
+end)
 
 describe("a call whose attempts all fail", function()
   local peer, client

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,14 @@ static int on_request(void *user, char *peer, char *local, int peer_port, int lo
     return http->resent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/* Programs that the host starts must not hold our connections open. */
+static int on_socket(void *user, curl_socket_t socket, curlsocktype purpose)
+{
+    (void)user;
+    (void)purpose;
+    return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
 /* What no exchange changes. */
 static bool set_fixed_options(struct cr_http *http)
 {
@@ -135,6 +144,7 @@ static bool set_fixed_options(struct cr_http *http)
     ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, http) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, http) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, http) == CURLE_OK;
     /* A libcurl built without zlib refuses, and then simply gets plain answers. */
@@ -431,7 +441,10 @@ static enum cr_status describe_failure(struct cr_http *http, CURLcode code,
     if (http->body.status == CR_ELIMIT) {
         refuse(failure, "ResponseTooLarge", "the answer is larger than max_response_bytes");
     } else if (http->headers.status == CR_ELIMIT || is_endless_line(http, code)) {
-        refuse(failure, "ResponseTooLarge", "the answer has more than 64 KiB or 200 headers");
+        refuse(failure, "ResponseTooLarge",
+               http->all_header_bytes > MAX_ALL_HEADER_BYTES
+                   ? "the answer has more than 128 KiB of headers, interim answers included"
+                   : "the answer has more than 64 KiB or 200 headers");
     } else if (http->headers.status == CR_EINVAL) {
         refuse(failure, "BadHttp", "the answer is of another version than HTTP/1");
     } else if (http->resent) {
