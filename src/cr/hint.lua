@@ -119,7 +119,7 @@ function hint.for_service(err, attempt, response, message)
 end
 
 --- For an exchange that brought no answer.
-function hint.for_transport(code, attempt)
+function hint.for_transport(code, attempt, message)
   local settings, host = attempt.settings, attempt.endpoint.host
   if code == "ResolveFailed" then
     local region = settings.region and not settings.endpoint and
@@ -136,7 +136,7 @@ function hint.for_transport(code, attempt)
       "give the certificate authority with ca_file if the endpoint has a private one"
   elseif code == "TlsHandshakeFailed" then
     return "check that the endpoint speaks https with TLS 1.2 or newer"
-  elseif code == "ResponseTooLarge" then
+  elseif code == "ResponseTooLarge" and message:find("max_response_bytes", 1, true) then
     return ("the limit max_response_bytes is %d"):format(settings.max_response_bytes)
   end
 end

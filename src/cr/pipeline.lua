@@ -52,7 +52,7 @@ local function transport_error(attempt, code, message, sent)
   local err = secret.mask_error(new_error { kind = "transport", code = code, message = message },
     secrets_of(attempt))
   err.operation = attempt.operation.name
-  err.hint = hint.for_transport(code, attempt)
+  err.hint = hint.for_transport(code, attempt, message)
   err.retryable = retry.after_transport(attempt.operation, code, sent)
   return err
 end
