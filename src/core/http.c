@@ -48,13 +48,22 @@ struct cr_http {
     char error[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_status = CURLE_FAILED_INIT;
+static pthread_mutex_t global_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool global_is_ready;
 
-/* The only process state of the library. Never undone: other users of libcurl may live on. */
-static void init_global(void)
+/* The only process state of the library. Never undone: other users of libcurl may live on. Tried
+ * again after a failure: what hindered it (memory) may have passed. */
+static bool init_global(void)
 {
-    global_status = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (pthread_mutex_lock(&global_lock) != 0) {
+        return false;
+    }
+    if (!global_is_ready) {
+        global_is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    }
+    bool is_ready = global_is_ready;
+    pthread_mutex_unlock(&global_lock);
+    return is_ready;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *user)
@@ -201,7 +210,7 @@ static bool open_handles(struct cr_http *http)
 
 struct cr_http *cr_http_new(void)
 {
-    if (pthread_once(&global_once, init_global) != 0 || global_status != CURLE_OK) {
+    if (!init_global()) {
         return NULL;
     }
     struct cr_http *http = calloc(1, sizeof *http);
