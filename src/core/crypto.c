@@ -3,15 +3,29 @@
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const struct {
     const char *digest;
     size_t size;
 } macs[CR_MAC_COUNT] = {{"SHA256", CR_SHA256_SIZE}, {"SHA1", CR_SHA1_SIZE}};
+
+/* Says why OpenSSL refused, and empties its queue of errors, which is the thread's: one that stayed
+ * there would mislead the next who asks, the host's TLS among them. What others left there unread is
+ * lost with it, as at every exchange of libcurl. */
+static enum cr_status fail(struct cr_error *err, const char *text)
+{
+    bool is_memory = false;
+    for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
+        is_memory = is_memory || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    }
+    return is_memory ? cr_fail(err, CR_ENOMEM, "out of memory") : cr_fail(err, CR_ECRYPTO, text);
+}
 
 enum cr_status cr_crypto_init(struct cr_crypto *crypto, struct cr_error *err)
 {
@@ -21,7 +35,7 @@ enum cr_status cr_crypto_init(struct cr_crypto *crypto, struct cr_error *err)
     crypto->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     if (crypto->sha256 == NULL || crypto->digest == NULL || crypto->hmac == NULL) {
         cr_crypto_clean_up(crypto);
-        return cr_fail(err, CR_ECRYPTO, "OpenSSL offers no SHA-256 or no HMAC");
+        return fail(err, "OpenSSL offers no SHA-256 or no HMAC");
     }
     return CR_OK;
 }
@@ -51,7 +65,7 @@ enum cr_status cr_crypto_sha256(struct cr_crypto *crypto, struct cr_slice data,
     if (EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL) != 1 ||
         EVP_DigestUpdate(crypto->digest, data.data, data.length) != 1 ||
         EVP_DigestFinal_ex(crypto->digest, out, NULL) != 1) {
-        return cr_fail(err, CR_ECRYPTO, "OpenSSL failed to compute SHA-256");
+        return fail(err, "OpenSSL failed to compute SHA-256");
     }
     return CR_OK;
 }
@@ -95,7 +109,7 @@ enum cr_status cr_crypto_hmac(struct cr_crypto *crypto, enum cr_mac mac, struct 
         EVP_MAC_update(context, (const unsigned char *)data.data, data.length) != 1 ||
         EVP_MAC_final(context, out, &written, macs[mac].size) != 1 || written != macs[mac].size) {
         forget_key(&crypto->macs[mac]);
-        return cr_fail(err, CR_ECRYPTO, "OpenSSL failed to compute the HMAC");
+        return fail(err, "OpenSSL failed to compute the HMAC");
     }
     return CR_OK;
 }
@@ -103,7 +117,7 @@ enum cr_status cr_crypto_hmac(struct cr_crypto *crypto, enum cr_mac mac, struct 
 enum cr_status cr_crypto_random(unsigned char *out, size_t count, struct cr_error *err)
 {
     if (count > INT_MAX || RAND_bytes(out, (int)count) != 1) {
-        return cr_fail(err, CR_ECRYPTO, "OpenSSL's random generator is not seeded");
+        return fail(err, "OpenSSL's random generator is not seeded");
     }
     return CR_OK;
 }
