@@ -116,7 +116,21 @@ static enum cr_status sign_attempt(lua_State *L, struct request *request,
     return function(&request->core, attempt, err);
 }
 
-/* sign(time, access key id, secret, token or nil, retry, pause in ms) → true  or nil, reason */
+/* What a signature that failed is to the caller, as the code of an error: nothing is wrong with a
+ * request for which there was no memory. */
+static const char *failure_code(enum cr_status status)
+{
+    switch (status) {
+    case CR_ENOMEM:
+        return "OutOfMemory";
+    case CR_ECRYPTO:
+        return "CryptoFailed";
+    default:
+        return "InvalidRequest";
+    }
+}
+
+/* sign(time, access key id, secret, token or nil, retry, pause in ms) → true  or nil, reason, code */
 static int sign(lua_State *L, sign_function *function)
 {
     const lua_Number furthest = 1e15;
@@ -137,7 +151,8 @@ static int sign(lua_State *L, sign_function *function)
     if (sign_attempt(L, request, &attempt, nonce, function, &err) != CR_OK) {
         lua_pushnil(L);
         lua_pushstring(L, err.text);
-        return 2;
+        lua_pushstring(L, failure_code(err.status));
+        return 3;
     }
     lua_pushboolean(L, 1);
     return 1;

@@ -66,12 +66,24 @@ local function complete_service_error(err, attempt, response)
   return err
 end
 
---- Signs the attempt with its credential, at its time. True, or nil and the reason.
+--- Signs the attempt with its credential, at its time. True, or nil, the reason and a code.
 local function sign(attempt)
   local request, credential = attempt.request, attempt.credential
   local method = attempt.settings.signature == "v1" and request.sign_v1 or request.sign_v3
   return method(request, attempt.time, credential.access_key_id, credential.access_key_secret,
     credential.security_token, attempt.number - 1, math.floor(attempt.pause * 1000))
+end
+
+--- The error of a request that could not be signed: it cannot be sent as it is, or there was no
+-- memory for it.
+local function signature_error(attempt, reason, code)
+  if code ~= "InvalidRequest" then
+    return transport_error(attempt, code, reason, false)
+  end
+  return new_error {
+    kind = "validation", code = code, message = reason, operation = attempt.operation.name,
+    retryable = false,
+  }
 end
 
 --- Seconds that the attempt's exchange may take. What the credential took counts too.
@@ -106,12 +118,10 @@ local function try(attempt)
     return nil, err
   end
   attempt.credential = credential
-  local signed, reason = sign(attempt)
+  local signed, reason
+  signed, reason, code = sign(attempt)
   if not signed then
-    return nil, new_error {
-      kind = "validation", code = "InvalidRequest", message = reason,
-      operation = attempt.operation.name, retryable = false,
-    }
+    return nil, signature_error(attempt, reason, code)
   end
   local response, sent
   response, code, message, sent = exchange.check(send(attempt))
