@@ -87,7 +87,7 @@ bool lcr_check_depth(lua_State *L, const struct lcr_path *path)
     if (path->depth > LCR_MAX_DEPTH) {
         return lcr_reject_text(L, path, "a value nested at most 32 deep", "a deeper one");
     }
-    luaL_checkstack(L, 12, "parameters nested too deep");
+    lcr_check_stack(L, 12, "parameters nested too deep");
     return true;
 }
 
@@ -411,7 +411,9 @@ static bool flatten_source(struct flatten *f, const struct cr_operation *operati
             if (!flatten_value(f, schema, &path, lua_gettop(L))) {
                 return false;
             }
-            if (cr_request_parameter_count(f->request) == before && schema->required) {
+            /* what could not be kept shows in the signature */
+            if (cr_request_parameter_count(f->request) == before && schema->required &&
+                cr_request_holds_all(f->request)) {
                 return lcr_reject_text(L, &path, "at least one item", "an empty table");
             }
             *seen |= bit;

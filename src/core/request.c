@@ -113,6 +113,11 @@ void cr_request_set_user_agent(struct cr_request *request, struct cr_slice user_
     request->call_length = request->text.length;
 }
 
+bool cr_request_holds_all(const struct cr_request *request)
+{
+    return request->text.status == CR_OK && request->parameters.status == CR_OK;
+}
+
 size_t cr_request_parameter_count(const struct cr_request *request)
 {
     return request->parameters.length / sizeof(struct cr_parameter);

@@ -70,6 +70,9 @@ void cr_request_add(struct cr_request *request, struct cr_slice name, struct cr_
 void cr_request_aim(struct cr_request *request, struct cr_slice origin, struct cr_slice host);
 void cr_request_set_user_agent(struct cr_request *request, struct cr_slice user_agent);
 
+/* Whether everything so far was kept: there was memory, and no maximum was reached. */
+bool cr_request_holds_all(const struct cr_request *request);
+
 size_t cr_request_parameter_count(const struct cr_request *request);
 struct cr_pair cr_request_parameter(const struct cr_request *request, size_t index);
 
