@@ -20,7 +20,7 @@ static void tidy_table(lua_State *L, int depth)
     if (depth > MAX_DEPTH) {
         luaL_error(L, "the JSON value is nested more than %d deep", MAX_DEPTH);
     }
-    luaL_checkstack(L, 6, "JSON value nested too deep");
+    lcr_check_stack(L, 6, "JSON value nested too deep");
     lua_pushnil(L);
     while (lua_next(L, table) != 0) { /* assigning to existing fields is allowed meanwhile */
         switch (lua_type(L, -1)) {

@@ -47,6 +47,10 @@ void *lcr_check_self(lua_State *L, const char *name);
  * __close) and leaves nothing on the stack. */
 void lcr_new_metatable(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc);
 
+/* Room for `count` more values, or raises. As luaL_checkstack, which calls a lack of memory a stack
+ * overflow too. `why` is what may have asked for too much. [-0, +0] */
+void lcr_check_stack(lua_State *L, int count, const char *why);
+
 /* Describes the value at `index` for an error message, without showing what a string holds (it may
  * be a secret): "a string", "a number (1.5)", "nothing". [-0, +1] */
 void lcr_push_description(lua_State *L, int index);

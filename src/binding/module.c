@@ -42,6 +42,13 @@ void *lcr_check_self(lua_State *L, const char *name)
     return luaL_checkudata(L, 1, name);
 }
 
+void lcr_check_stack(lua_State *L, int count, const char *why)
+{
+    if (!lua_checkstack(L, count)) {
+        luaL_error(L, "no room on the stack: not enough memory, or %s", why);
+    }
+}
+
 void lcr_push_description(lua_State *L, int index)
 {
     char text[64];

@@ -32,7 +32,7 @@ static const char *type_name(enum cr_type type)
 /* {name=, type=, required=, deprecated=, style=, items=, fields=}. [-0, +1] */
 static void push_schema(lua_State *L, const struct cr_schema *schema)
 {
-    luaL_checkstack(L, 6, "parameters nested too deep");
+    lcr_check_stack(L, 6, "parameters nested too deep");
     lua_createtable(L, 0, 6);
     if (schema->name[0] != '\0') {
         set_text(L, "name", schema->name);

@@ -26,6 +26,16 @@ static struct cr_buffer *push_buffer(lua_State *L)
     return buffer;
 }
 
+/* Why the text is not whole. Without memory it raises what Lua raises without memory. */
+static bool reject_text_so_far(lua_State *L, const struct lcr_path *path,
+                               const struct cr_buffer *out)
+{
+    if (out->status == CR_ENOMEM) {
+        luaL_error(L, "not enough memory");
+    }
+    return lcr_reject_text(L, path, "a value of at most 1 MiB as JSON", "a larger one");
+}
+
 static bool write_value(lua_State *L, struct cr_buffer *out, const struct cr_schema *schema,
                         const struct lcr_path *path, int value);
 
@@ -157,7 +167,7 @@ static bool write_value(lua_State *L, struct cr_buffer *out, const struct cr_sch
         return false;
     }
     if (out->status != CR_OK) {
-        return lcr_reject_text(L, path, "a value of at most 1 MiB as JSON", "a larger one");
+        return reject_text_so_far(L, path, out);
     }
     switch (schema->type) {
     case CR_TYPE_ARRAY:
@@ -179,13 +189,12 @@ static bool write_value(lua_State *L, struct cr_buffer *out, const struct cr_sch
 bool lcr_push_json(lua_State *L, const struct cr_schema *schema, const struct lcr_path *path,
                    int value)
 {
-    struct cr_error err;
     struct cr_buffer *out = push_buffer(L);
     if (!write_value(L, out, schema, path, value)) {
         return false;
     }
-    if (cr_buffer_check(out, &err) != CR_OK) {
-        return lcr_reject_text(L, path, "a value of at most 1 MiB as JSON", err.text);
+    if (out->status != CR_OK) {
+        return reject_text_so_far(L, path, out);
     }
     struct cr_slice text = cr_buffer_slice(out);
     lua_pushlstring(L, text.data, text.length);

@@ -111,7 +111,7 @@ static int system_utf8_error(lua_State *L)
 
 int lcr_push_arguments(lua_State *L, int index, char *arguments[])
 {
-    luaL_checkstack(L, LCR_MAX_ARGUMENTS + LUA_MINSTACK, "too many arguments");
+    lcr_check_stack(L, LCR_MAX_ARGUMENTS + LUA_MINSTACK, "too many arguments");
     for (int count = 0;; count++) {
         lua_rawgeti(L, index, count + 1);
         if (lua_isnil(L, -1)) {
