@@ -130,7 +130,8 @@ static const char *failure_code(enum cr_status status)
     }
 }
 
-/* sign(time, access key id, secret, token or nil, retry, pause in ms) → true  or nil, reason, code */
+/* sign(time, access key id, secret, token or nil, retry, pause in ms)
+ * → true  or nil, reason, code */
 static int sign(lua_State *L, sign_function *function)
 {
     const lua_Number furthest = 1e15;

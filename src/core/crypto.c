@@ -16,8 +16,8 @@ static const struct {
 } macs[CR_MAC_COUNT] = {{"SHA256", CR_SHA256_SIZE}, {"SHA1", CR_SHA1_SIZE}};
 
 /* Says why OpenSSL refused, and empties its queue of errors, which is the thread's: one that stayed
- * there would mislead the next who asks, the host's TLS among them. What others left there unread is
- * lost with it, as at every exchange of libcurl. */
+ * there would mislead the next who asks, the host's TLS among them. What others left there unread
+ * is lost with it, as at every exchange of libcurl. */
 static enum cr_status fail(struct cr_error *err, const char *text)
 {
     bool is_memory = false;
