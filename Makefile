@@ -15,6 +15,12 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZE)
 LDFLAGS := $(SANITIZE)
 endif
+# The same for ThreadSanitizer: `make tsan`.
+ifeq ($(VARIANT),tsan-)
+SANITIZE := -fsanitize=thread
+CFLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZE)
+LDFLAGS := $(SANITIZE)
+endif
 TEST_LUAS ?= lua5.4 lua5.1 luajit
 
 LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
@@ -113,6 +119,40 @@ gc-stress: test-packages ## The specs with a collector that never rests
 soak: emulator-packages all ## Many calls with random faults: CALLS (300000) of them, SEED to repeat a run
 	@eval "$$($(MAKE) -s env)" && CR_BIN=$(COMMAND) tools/with-emulator \
 		$(LUA) soak/soak.lua $(or $(CALLS),300000) $(SEED)
+
+# Programs with failing allocators, and with threads, around the objects of a sanitized build.
+OOM_COMMON := $(addprefix $(BUILD)/fuzz/,oom_allocator.o oom_server.o oom_trials.o)
+OOM_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap
+LUA_LIBRARY := $(if $(filter luajit,$(LUA)),-lluajit-5.1,-l$(LUA))
+HOST_ENV := LUA_PATH="src/?.lua;src/?/init.lua;;"
+
+$(BUILD)/fuzz/%.o: fuzz/%.c $(wildcard fuzz/*.h) $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/fuzz/oom_core: $(BUILD)/fuzz/oom_core.o $(OOM_COMMON) $(filter $(BUILD)/core/%,$(OBJECTS))
+	$(CC) $(LDFLAGS) $(OOM_WRAP) -Wl,--wrap=curl_global_init -o $@ $^ -lcurl -lcrypto -pthread
+$(BUILD)/fuzz/oom_call: $(BUILD)/fuzz/oom_call.o $(OOM_COMMON) $(OBJECTS)
+	$(CC) $(LDFLAGS) $(OOM_WRAP) -o $@ $^ $(LUA_LIBRARY) -lcurl -lcrypto -lm -pthread
+$(BUILD)/fuzz/threads: $(BUILD)/fuzz/threads.o $(BUILD)/fuzz/oom_server.o $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LUA_LIBRARY) -lcurl -lcrypto -lm -pthread
+
+# Of the thousands of allocations of OpenSSL's start and of Lua's loading every OOM_STRIDE-th fails.
+OOM_STRIDE ?= 31
+.PHONY: torture torture-programs
+torture: build-packages ## Every allocation fails once, and from there on (all: OOM_STRIDE=1)
+	@$(MAKE) -s torture-programs VARIANT=asan-
+torture-programs: $(BUILD)/fuzz/oom_core $(BUILD)/fuzz/oom_call
+	OOM_STRIDE=$(OOM_STRIDE) $(BUILD)/fuzz/oom_core
+	$(HOST_ENV) LSAN_OPTIONS=suppressions=fuzz/oom.supp OOM_STRIDE=$(OOM_STRIDE) \
+		$(BUILD)/fuzz/oom_call
+
+.PHONY: tsan tsan-programs
+tsan: build-packages ## Lua states in threads, with ThreadSanitizer
+	@$(MAKE) -s tsan-programs VARIANT=tsan-
+tsan-programs: $(BUILD)/fuzz/threads
+	for run in 1 2 3 4 5; do $(HOST_ENV) $< 8 3 && $(HOST_ENV) $< 2 3 || exit; done
+	$(HOST_ENV) $< 2 400
+	$(HOST_ENV) $< 8 100
 
 .PHONY: lint
 lint: test-packages lint-packages all ## Every static gate
