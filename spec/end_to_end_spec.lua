@@ -241,40 +241,6 @@ describe("get_repo_tag", function()
   end)
 end)
 
--- Only LuaJIT can fork by itself; what forks lies in C and is the same for every version.
-local has_ffi, ffi = pcall(require, "ffi")
-if has_ffi then
-  describe("a process that forks", function()
-    it("shares no connection and no nonce with its child", function()
-      ffi.cdef "int fork(void); int waitpid(int pid, int *status, int options); void _exit(int);"
-      local server = emulator.start()
-      local caller = cr.new { endpoint = server.endpoint, credentials = FULL, max_attempts = 1 }
-      assert(caller:get_repo_tag(TAG))
-      local child = ffi.C.fork()
-      if child == 0 then
-        local right = true
-        for _ = 1, 20 do
-          local tag = caller:get_repo_tag(TAG)
-          right = right and tag ~= nil and tag.Tag == "1.0"
-        end
-        ffi.C._exit(right and 0 or 1)
-      end
-      for _ = 1, 20 do
-        assert.truthy(assert(caller:list_instance()).Instances)
-      end
-      local status = ffi.new "int[1]"
-      assert.equal(child, ffi.C.waitpid(child, status, 0))
-      assert.equal(0, status[0])
-      local nonces = {}
-      for _, entry in ipairs(server:log()) do
-        assert.is_nil(nonces[entry.nonce])
-        nonces[entry.nonce] = true
-      end
-      server:stop()
-    end)
-  end)
-end
-
 it("stays on the machine for a loopback endpoint, whatever http_proxy says", function()
   local server = emulator.start()
   local child = require "spec.support.child"

@@ -269,6 +269,9 @@ static void collect_end(struct cr_child *child)
  * id of the group is the program's, and what the program left behind can be killed by it. */
 enum cr_status cr_child_poll(struct cr_child *child, double seconds, struct cr_error *err)
 {
+    if (child->id > 0 && child->owner != getpid()) { /* what is in the pipe is for the parent */
+        return cr_fail(err, CR_EINVAL, "the program is another process's");
+    }
     double deadline = monotonic() + seconds;
     long pause = FIRST_PAUSE;
     for (;;) {

@@ -51,7 +51,7 @@ enum cr_status cr_child_start(struct cr_child *child, char *const arguments[],
 /* Collects output and waits at most `seconds` for the end (0: does not wait). `end` says whether it
  * has come: all output has been read, which includes that of children that the program left behind
  * with it, and the program itself has ended. After a failure (CR_ELIMIT: too much output) the
- * program has been killed. */
+ * program has been killed; CR_EINVAL in a fork of the host, whose parent's the program is. */
 enum cr_status cr_child_poll(struct cr_child *child, double seconds,
                              struct cr_error *err) CR_CHECKED;
 
