@@ -138,13 +138,14 @@ $(BUILD)/fuzz/threads: $(BUILD)/fuzz/threads.o $(BUILD)/fuzz/oom_server.o $(OBJE
 
 # Of the thousands of allocations of OpenSSL's start and of Lua's loading every OOM_STRIDE-th fails.
 OOM_STRIDE ?= 31
+OOM_ENV = $(HOST_ENV) LSAN_OPTIONS=suppressions=fuzz/oom.supp OOM_STRIDE=$(OOM_STRIDE)
 .PHONY: torture torture-programs
-torture: build-packages ## Every allocation fails once, and from there on (all: OOM_STRIDE=1)
-	@$(MAKE) -s torture-programs VARIANT=asan-
+torture: emulator-packages all ## Every allocation fails once, or from there on (all: OOM_STRIDE=1)
+	@CR_BIN=$(COMMAND) $(MAKE) -s torture-programs VARIANT=asan-
 torture-programs: $(BUILD)/fuzz/oom_core $(BUILD)/fuzz/oom_call
 	OOM_STRIDE=$(OOM_STRIDE) $(BUILD)/fuzz/oom_core
-	$(HOST_ENV) LSAN_OPTIONS=suppressions=fuzz/oom.supp OOM_STRIDE=$(OOM_STRIDE) \
-		$(BUILD)/fuzz/oom_call
+	$(OOM_ENV) $(BUILD)/fuzz/oom_call
+	$(OOM_ENV) tools/with-emulator $(BUILD)/fuzz/oom_call TLS
 
 .PHONY: tsan tsan-programs
 tsan: build-packages ## Lua states in threads, with ThreadSanitizer

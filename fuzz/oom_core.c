@@ -426,7 +426,7 @@ int main(void)
     bool is_right = true;
     for (size_t i = 0; tasks[i].run_bare != NULL; i++) {
         const struct oom_trial trial = {i == 0 ? "start, hashes" : "start, nonces", first_use,
-                                        &tasks[i], true};
+                                        &tasks[i], true, 0};
         is_right = try_modes(&trial, OOM_OPENSSL, oom_stride("OOM_STRIDE", 1)) && is_right;
     }
     port = oom_server_start();
@@ -436,7 +436,7 @@ int main(void)
     }
     is_right = start_of_libcurl() && is_right;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
-        const struct oom_trial trial = {tasks[i].name, run_job, &tasks[i], false};
+        const struct oom_trial trial = {tasks[i].name, run_job, &tasks[i], false, 0};
         for (int party = OOM_CORE; party <= OOM_OPENSSL; party++) {
             is_right = try_modes(&trial, (enum oom_party)party, 1) && is_right;
         }
