@@ -41,7 +41,7 @@ describe("the README", function()
     local source = {}
     for _, file in ipairs { "src/cr/client.lua", "src/cr/pipeline.lua", "src/cr/exchange.lua",
       "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
-      "src/cr/transport/curl.lua", "src/core/http.c" } do
+      "src/cr/transport/curl.lua", "src/core/http.c", "src/binding/request.c" } do
       source[#source + 1] = fixture.read(file)
     end
     source = table.concat(source)
