@@ -41,10 +41,12 @@ void cr_buffer_clear(struct cr_buffer *buffer)
     buffer->status = CR_OK;
 }
 
-/* Moves to new storage by hand: realloc would leave an unwiped copy of a secret behind. */
+/* Moves to new storage by hand: realloc would leave an unwiped copy of a secret behind. Nothing
+ * needs an address too, but has no capacity: with one byte of it, that byte could be appended
+ * although the maximum is 0. */
 static char *move_to(struct cr_buffer *buffer, size_t capacity)
 {
-    char *data = malloc(capacity);
+    char *data = malloc(capacity > 0 ? capacity : 1);
     if (data == NULL) {
         buffer->status = CR_ENOMEM;
         return NULL;
@@ -78,9 +80,6 @@ char *cr_buffer_reserve(struct cr_buffer *buffer, size_t count)
         }
         if (capacity > buffer->maximum) {
             capacity = buffer->maximum; /* what fits the capacity fits the maximum */
-        }
-        if (capacity == 0) {
-            capacity = 1;
         }
         if (move_to(buffer, capacity) == NULL) {
             return NULL;

@@ -19,7 +19,7 @@
 #pragma GCC visibility push(hidden)
 
 struct cr_buffer {
-    char *data; /* NULL while capacity is 0 */
+    char *data; /* NULL until there was room for something */
     size_t length;
     size_t capacity;
     size_t maximum; /* bytes, never below the capacity; an append beyond it fails: CR_ELIMIT */
