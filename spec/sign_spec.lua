@@ -179,6 +179,18 @@ describe("the headers of cr.sign with V3", function()
     end)
   end)
 
+  it("must be one line each, or other headers could be read into what is signed", function()
+    for _, headers in ipairs {
+      { ["x-acs-a"] = "v\nx-acs-b:w" }, { ["x-acs-a"] = "v\r\n" }, { host = "\rh" },
+      { ["x-acs-a"] = "\0" }, { ["x-acs-a\nx-acs-b"] = "v" }, { ["content-type"] = "\n" },
+    } do
+      assert.error_matches(function() cr.sign(request { headers = headers }) end,
+        "a header holds a line break or a NUL")
+    end
+    assert.same(cr.sign(request { headers = {} }),
+      cr.sign(request { headers = { accept = "not signed\n" } }))
+  end)
+
   it("may come twice in different case when they are not signed", function()
     assert.same(cr.sign(request { headers = {} }),
       cr.sign(request { headers = { Accept = "a", accept = "b" } }))

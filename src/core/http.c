@@ -253,13 +253,6 @@ static enum cr_status refuse(struct cr_http_failure *failure, const char *code, 
     return CR_ETRANSFER;
 }
 
-static bool has_line_break(struct cr_slice text)
-{
-    return memchr(text.data, '\r', text.length) != NULL ||
-           memchr(text.data, '\n', text.length) != NULL ||
-           memchr(text.data, '\0', text.length) != NULL;
-}
-
 /* One "name: value" line with its terminator into the arena. */
 static void append_line(struct cr_buffer *arena, const struct cr_pair *header)
 {
@@ -277,9 +270,9 @@ enum { OWN_HEADERS = 3, MAX_LINES = CR_MAX_REQUEST_HEADERS + OWN_HEADERS };
 
 static bool is_sendable(const struct cr_pair *header)
 {
-    return header->name.length > 0 && !has_line_break(header->name) &&
+    return header->name.length > 0 && cr_text_is_line(header->name) &&
            memchr(header->name.data, ':', header->name.length) == NULL &&
-           !has_line_break(header->value);
+           cr_text_is_line(header->value);
 }
 
 static bool is_given(const struct cr_http_request *request, const char *line)

@@ -124,6 +124,10 @@ static enum cr_status append_headers(struct cr_signing *signing,
         if (i > 0 && by_lower_name(header - 1, header) == 0) {
             return cr_fail(err, CR_EINVAL, "a header is given twice in different case");
         }
+        if (!cr_text_is_line(header->name) || !cr_text_is_line(header->value)) {
+            /* the text that is signed would be that of other headers */
+            return cr_fail(err, CR_EINVAL, "a header holds a line break or a NUL");
+        }
         if (signing->names.length > 0) {
             cr_buffer_append_char(&signing->names, ';');
         }

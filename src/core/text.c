@@ -240,6 +240,13 @@ struct cr_slice cr_text_trim(struct cr_slice text)
     return text;
 }
 
+bool cr_text_is_line(struct cr_slice text)
+{
+    return memchr(text.data, '\r', text.length) == NULL &&
+           memchr(text.data, '\n', text.length) == NULL &&
+           memchr(text.data, '\0', text.length) == NULL;
+}
+
 int cr_text_compare_lower(struct cr_slice a, struct cr_slice b)
 {
     size_t common = a.length < b.length ? a.length : b.length;

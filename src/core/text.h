@@ -49,6 +49,9 @@ void cr_text_json_string(struct cr_buffer *out, struct cr_slice text);
 /* The text without blanks and tabs at both ends. */
 struct cr_slice cr_text_trim(struct cr_slice text);
 
+/* Whether a header can hold the text: no CR, LF or NUL in it. */
+bool cr_text_is_line(struct cr_slice text);
+
 /* ASCII only, whatever the locale. */
 static inline unsigned char cr_text_lower(char c)
 {
