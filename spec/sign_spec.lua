@@ -308,6 +308,16 @@ describe("the query of cr.sign", function()
 end)
 
 describe("cr.sign with V1", function()
+  it("refuses a parameter that would be taken for the signature", function()
+    for _, name in ipairs { "Signature", "signature", "SIGNATURE" } do
+      assert.error_matches(function() cr.sign(v1 { query = { [name] = "x", Tag = "1" } }) end,
+        "a parameter cannot be named Signature")
+    end
+    assert.matches("SignatureNonce%%3Dn", cr.sign(v1 { query = { SignatureNonce = "n" } })
+      .string_to_sign)
+    assert.equal(64, #cr.sign(request { query = { Signature = "x" } }).signature)
+  end)
+
   it("agrees with 160 requests of the official SDK in every stage", function()
     assert.equal(160, #vectors.v1)
     for index, vector in ipairs(vectors.v1) do

@@ -310,12 +310,6 @@ enum cr_status cr_request_sign_v1(struct cr_request *request, const struct cr_at
         return err->status;
     }
     add_v1_pairs(request, attempt, &texts);
-    for (size_t i = 0; i < cr_request_parameter_count(request); i++) {
-        if (cr_text_compare_lower(cr_request_parameter(request, i).name, CR_LITERAL("signature")) ==
-            0) {
-            return cr_fail(err, CR_EINVAL, "a parameter cannot be named Signature");
-        }
-    }
     if (collect(request, attempt, &sign, err) != CR_OK ||
         cr_sign_v1(&request->signing, &sign, err) != CR_OK) {
         return err->status;

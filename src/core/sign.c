@@ -235,11 +235,25 @@ enum cr_status cr_sign_v3(struct cr_signing *signing, const struct cr_sign_reque
     return CR_OK;
 }
 
+/* The signature travels as a parameter of that name, which the other side leaves out. */
+static bool has_signature(const struct cr_sign_request *request)
+{
+    for (size_t i = 0; i < request->query_count; i++) {
+        if (cr_text_compare_lower(request->query[i].name, CR_LITERAL("signature")) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum cr_status cr_sign_v1_string_to_sign(struct cr_signing *signing,
                                          const struct cr_sign_request *request,
                                          struct cr_error *err)
 {
     struct cr_buffer *out = &signing->text;
+    if (has_signature(request)) {
+        return cr_fail(err, CR_EINVAL, "a parameter cannot be named Signature");
+    }
     cr_buffer_clear(out);
     cr_buffer_append_slice(out, request->method);
     cr_buffer_append_char(out, '&');
