@@ -32,6 +32,8 @@ EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
 TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2|luajit \
 	libluajit2-5.1-dev|libluajit-5.1-dev lua-busted lua-socket curl luarocks
 LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils git
+FUZZ_PACKAGES := clang libclang-rt-dev|libclang-rt-14-dev lua5.4 liblua5.4-dev lua-cjson \
+	libcurl4-openssl-dev libssl-dev
 BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -66,7 +68,7 @@ $(COMMAND): bin/cr Makefile
 	@printf '#!/bin/sh\nexec %s "%s/bin/cr" "$$@"\n' '$(LUA)' '$(CURDIR)' > $@
 	@chmod +x $@
 
-.PHONY: build-packages emulator-packages test-packages lint-packages bench-packages
+.PHONY: build-packages emulator-packages test-packages lint-packages bench-packages fuzz-packages
 build-packages:
 	@tools/need $(call quoted,$(BUILD_PACKAGES))
 emulator-packages:
@@ -77,6 +79,9 @@ lint-packages:
 	@tools/need $(LINT_PACKAGES)
 bench-packages:
 	@tools/need $(BENCH_PACKAGES)
+
+fuzz-packages:
+	@tools/need $(call quoted,$(FUZZ_PACKAGES))
 
 .PHONY: env
 env: ## Print the exports with which $(LUA) finds cr: eval "$$(make -s env)"
@@ -159,6 +164,29 @@ tsan-programs: $(BUILD)/fuzz/threads
 	for run in 1 2 3 4 5; do $(THREADS) 8 3 && $(THREADS) 2 3 || exit; done
 	$(THREADS) 2 400
 	$(THREADS) 8 100
+
+# libFuzzer targets, one per fuzz/*.c, over the core and the binding with both sanitizers.
+FUZZ_SECONDS ?= 10
+FUZZ_BUILD := build/fuzz
+FUZZ_TARGETS := $(filter-out support,$(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c)))
+FUZZ_TARGET ?= $(FUZZ_TARGETS)
+FUZZ_OBJECTS := $(SOURCES:%.c=$(FUZZ_BUILD)/%.o) $(FUZZ_BUILD)/fuzz/support.o
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_CC = clang -std=c11 $(FUZZ_CFLAGS) -D_POSIX_C_SOURCE=200809L -I/usr/include/lua5.4
+
+.PHONY: fuzz fuzz-targets
+fuzz: fuzz-packages ## Fuzz every target for FUZZ_SECONDS (10) each; FUZZ_TARGET=… for some
+	@$(MAKE) -s -j2 fuzz-targets
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run $(FUZZ_TARGET)
+fuzz-targets: $(FUZZ_TARGET:%=$(FUZZ_BUILD)/%)
+.SECONDARY: $(FUZZ_OBJECTS) $(FUZZ_TARGETS:%=$(FUZZ_BUILD)/fuzz/%.o)
+
+$(FUZZ_BUILD)/%.o: %.c $(HEADERS) fuzz/support.h Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+$(FUZZ_BUILD)/%: $(FUZZ_BUILD)/fuzz/%.o $(FUZZ_OBJECTS)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lcurl -lcrypto -llua5.4
 
 .PHONY: lint
 lint: test-packages lint-packages all ## Every static gate
