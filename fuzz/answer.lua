@@ -8,6 +8,12 @@ local KINDS = { service = true, response = true }
 -- Long enough to stand nowhere by chance; seeds quote them, as services do.
 local SECRET, TOKEN = "planted-secret/0123", "planted-token+0123"
 
+-- As they stand in a body, in a query, and in the string to sign of a V1 signature.
+local SHOWN = {
+  SECRET, "planted-secret%2F0123", "planted-secret%252F0123",
+  TOKEN, "planted-token%2B0123", "planted-token%252B0123",
+}
+
 local response
 
 local transport = {
@@ -20,18 +26,6 @@ local transport = {
   sleep = function() end,
 }
 
-local client = cr.new {
-  region = "cn-hangzhou", transport = transport, max_attempts = 2,
-  credentials = {
-    type = "sts", access_key_id = "LTAI-fuzz", access_key_secret = SECRET, security_token = TOKEN,
-  },
-  on_attempt = function(event)
-    for name, value in pairs(event) do
-      assert(not tostring(value):find(SECRET, 1, true), name)
-    end
-  end,
-}
-
 local function check_texts(value, depth)
   if type(value) == "table" then
     assert(depth < 100, "nested without end")
@@ -40,9 +34,21 @@ local function check_texts(value, depth)
       check_texts(field, depth + 1)
     end
   elseif type(value) == "string" then
-    assert(not value:find(SECRET, 1, true) and not value:find(TOKEN, 1, true), "a secret is shown")
+    for _, secret in ipairs(SHOWN) do
+      assert(not value:find(secret, 1, true), "a secret is shown")
+    end
   end
 end
+
+local client = cr.new {
+  region = "cn-hangzhou", transport = transport, max_attempts = 2,
+  credentials = {
+    type = "sts", access_key_id = "LTAI-fuzz", access_key_secret = SECRET, security_token = TOKEN,
+  },
+  on_attempt = function(event)
+    check_texts(event, 0)
+  end,
+}
 
 local function check_error(err)
   assert(KINDS[err.kind], "unknown kind")

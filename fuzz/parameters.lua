@@ -60,13 +60,14 @@ end
 
 local NUMBERS = {
   0, -1, 2147483647, -2147483648, 2147483648, math.maxinteger, math.mininteger, 2 ^ 53, 2.0 ^ 63,
-  0.1, -1e300, 5e-324, 1 / 3, 30.0, math.huge, -math.huge, 0 / 0, -0.0,
+  0.1, 0.1 + 0.2, -1e300, 5e-324, 1 / 3, 30.0, math.huge, -math.huge, 0 / 0, -0.0,
 }
 
 local makers = {
   function(read) return read.text() end,
   function(read) return NUMBERS[read.byte() % #NUMBERS + 1] end,
   function(read) return read.byte() end,
+  function(read) return (("d"):unpack(read.text() .. ("\63"):rep(8))) end,
   function(read) return read.byte() % 2 == 0 end,
   function(read, depth)
     local array = {}

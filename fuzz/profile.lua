@@ -26,19 +26,19 @@ local transport = {
 
 -- Where the value of a key stands in a file of each kind.
 local FORMS = {
-  profile = '("KEY"%s*:%s*")[^"\\\r\n]*',
-  ini_profile = "(\n%s*KEY%s*=%s*)[^\r\n]*",
+  profile = '"KEY"%s*:%s*"',
+  ini_profile = "\n%s*KEY%s*=%s*",
 }
 local KEYS = {
   "access_key_secret", "sts_token", "access_token", -- of files
   "AccessKeySecret", "SecurityToken", "accessKeySecret", "securityToken", -- of answers
 }
 
---- The secret as the value of every key that holds one, and nowhere else.
+--- The secret as the beginning of every value that is one, and nowhere else.
 local function plant(text, kind)
   text = text:gsub(SECRET, "")
   for _, key in ipairs(KEYS) do
-    text = text:gsub(FORMS[kind]:gsub("KEY", key), "%1" .. SECRET)
+    text = text:gsub(FORMS[kind]:gsub("KEY", key), "%0" .. SECRET)
   end
   return text
 end
