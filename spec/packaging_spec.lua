@@ -186,3 +186,17 @@ describe("the layers of the source", function()
     end
   end)
 end)
+
+describe("every fuzz target", function()
+  local readme = fixture.read("fuzz/README.md")
+
+  for _, path in ipairs(files("fuzz", ".c")) do
+    local name = path:match("^fuzz/([%w_]+)%.c$")
+    if name ~= "support" then
+      it(name .. " has seeds and says what it holds", function()
+        assert.not_equal("", child.shell("find fuzz/corpus/" .. name .. " -type f"))
+        assert.truthy(readme:find("\n| `" .. name .. "` |", 1, true))
+      end)
+    end
+  end
+end)
