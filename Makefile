@@ -186,7 +186,7 @@ $(FUZZ_BUILD)/%.o: %.c $(HEADERS) fuzz/support.h Makefile
 	$(FUZZ_CC) $(WARNINGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
 
 $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/fuzz/%.o $(FUZZ_OBJECTS)
-	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lcurl -lcrypto -llua5.4
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -Wl,--wrap=malloc -o $@ $^ -lcurl -lcrypto -llua5.4
 
 .PHONY: lint
 lint: test-packages lint-packages all ## Every static gate

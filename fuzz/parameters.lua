@@ -195,7 +195,8 @@ local function check_any(read)
   end
   local values, count = sent()
   for name, value in pairs(parameters) do
-    assert(type(value) ~= "string" or name == "" or values[name] == value, name)
+    assert(name == "" or type(value) ~= "string" or values[name] == value, name)
+    assert(name == "" or type(value) ~= "number" or tonumber(values[name]) == value, name)
   end
   assert(parameters[""] ~= nil or count == count_leaves(parameters), "a value is missing")
 end

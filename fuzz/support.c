@@ -75,6 +75,46 @@ struct cr_crypto *fuzz_crypto(void)
     return &crypto;
 }
 
+static unsigned until_failure; /* allocations; 0: none fails, or it has */
+static bool has_failed;
+
+static bool fails_now(void)
+{
+    bool fails = until_failure == 1;
+    until_failure -= until_failure > 0 ? 1 : 0;
+    has_failed = has_failed || fails;
+    return fails;
+}
+
+bool fuzz_fail_allocation(unsigned number)
+{
+    bool had_failed = has_failed;
+    until_failure = number;
+    has_failed = false;
+    return had_failed;
+}
+
+/* The linker puts it where the library calls malloc. */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+/* Lua frees and shrinks without ever being refused. */
+static void *allocate(void *user, void *block, size_t old_size, size_t size)
+{
+    (void)user;
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    bool grows = block == NULL || size > old_size;
+    return grows && fails_now() ? NULL : realloc(block, size);
+}
+
 /* libFuzzer sees the edges of compiled code only. These counters are what it is told of Lua: one
  * per pair of lines that were run one after the other. */
 enum { LINE_COUNTERS = 1 << 14 };
@@ -111,7 +151,7 @@ static lua_State *open_state(const char *name)
                                   "local core = require 'cr.core'\n"
                                   "core.run, core.exec = nil, nil\n"
                                   "return assert(loadfile('fuzz/' .. ... .. '.lua'))()\n";
-    lua_State *L = luaL_newstate();
+    lua_State *L = lua_newstate(allocate, NULL);
     FUZZ_REQUIRE(L != NULL);
     luaL_openlibs(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

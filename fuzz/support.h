@@ -58,6 +58,10 @@ lua_State *fuzz_lua(const char *name);
  * that does not hold. */
 void fuzz_call_lua(lua_State *L);
 
+/* From now on the allocation with this number (from 1) gets no memory, Lua's and the library's
+ * counted together; 0: none fails. Returns whether the one that was asked for before has failed. */
+bool fuzz_fail_allocation(unsigned number);
+
 void fuzz_push(lua_State *L, struct cr_slice text);
 
 #endif
