@@ -193,7 +193,7 @@ describe("plain http", function()
       "cr.example.com", "10.0.0.1", "127.0.0.1.example.com", "localhost.example.com",
       "notlocalhost", "0.0.0.0", "[::]", "[::ffff:10.0.0.1]", "128.0.0.1", "127.0.0.1.",
       "1127.0.0.1", "localhost.",
-      "127.evil.com", "127.0.0.evil",
+      "127.evil.com", "127.0.0.evil", "127.0.0.256", "127.0.0.08", "127.1000.0.1", "127.00.0.1",
     } do
       refused(("endpoint http://%s is plain http to a host that is not this machine"):format(host),
         "use https://, or set allow_plaintext = true if the network in between is trusted",

@@ -23,8 +23,16 @@ local function invalid(message, hint)
   }
 end
 
+--- Whether a host is this machine. What only looks like an address (127.0.0.256, 127.0.0.08) is a
+-- name, which a resolver may find anywhere.
 local function is_loopback(host)
-  return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+  local octets = { host:match("^127%.(%d+)%.(%d+)%.(%d+)$") }
+  for _, octet in ipairs(octets) do
+    if tonumber(octet) > 255 or octet:find("^0%d") then
+      return false
+    end
+  end
+  return #octets == 3 or host == "localhost" or host == "[::1]"
 end
 
 --- Takes an endpoint apart.
