@@ -168,7 +168,7 @@ tsan-programs: $(BUILD)/fuzz/threads
 # libFuzzer targets, one per fuzz/*.c, over the core and the binding with both sanitizers.
 FUZZ_SECONDS ?= 10
 FUZZ_BUILD := build/fuzz
-FUZZ_TARGETS := $(filter-out support,$(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c)))
+FUZZ_TARGETS := $(filter-out support threads oom_%,$(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c)))
 FUZZ_TARGET ?= $(FUZZ_TARGETS)
 FUZZ_OBJECTS := $(SOURCES:%.c=$(FUZZ_BUILD)/%.o) $(FUZZ_BUILD)/fuzz/support.o
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all

@@ -74,7 +74,7 @@ describe("ten clients under one limit", function()
     ["windows of a second"] = window,
   } do
     it("all get through, within 1.3 of the ideal time and with few refusals: " .. name, function()
-      local calls = 100
+      local calls = 200
       local seconds, _, requests, failures = ten_clients(limit(), calls)
       assert.same({}, failures)
       local ideal = 10 * calls / LIMIT - 1 -- the first second's worth may pass at once

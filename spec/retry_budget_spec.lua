@@ -83,62 +83,67 @@ describe("the budget of a client", function()
 end)
 
 describe("a call that is throttled", function()
-  --- Throttles all but the first request and every `nth` one after it.
-  local function every(nth, milliseconds)
-    local count = 0
-    return { function()
-      count = count + 1
-      return (count - 1) % nth == 0 and recorder.response(200, recorder.SUCCESS) or
-        throttled(milliseconds)
-    end }
+  --- A client that was throttled once and got through since; then `count` requests are throttled.
+  local function slowed_down(count, milliseconds, config)
+    local requests = 0
+    local used, transport, events = client({ function()
+      requests = requests + 1
+      local is_throttled = requests == 1 or (requests > 2 and requests <= 2 + count)
+      return is_throttled and throttled(milliseconds) or recorder.response(200, recorder.SUCCESS)
+    end }, config)
+    assert(used:get_instance_count(nil, { max_attempts = 2 }))
+    return used, transport, events
   end
 
-  it("is made max_attempts times when nothing gets through", function()
-    local _, err = client { throttled(10) }:get_instance_count()
+  it("is made max_attempts times when nothing got through since", function()
+    local count = 0
+    local used = client { function()
+      count = count + 1
+      return count <= 2 and recorder.response(200, recorder.SUCCESS) or throttled(10)
+    end }
+    assert(used:get_instance_count())
+    assert(used:get_instance_count())
+    local _, err = used:get_instance_count()
     assert.equal(3, err.attempts)
   end)
 
-  it("goes on while calls of the client got through not long ago", function()
-    local used = client(every(10, 10))
-    assert(used:get_instance_count())
-    local answer, _, info = used:get_instance_count()
+  it("goes on while calls of the client get through", function()
+    local answer, _, info = slowed_down(9, 10):get_instance_count()
     assert.is_table(answer)
     assert.equal(10, info.attempts)
   end)
 
   it("goes on for 15 attempts at most", function()
-    local used = client(every(100, 10))
-    assert(used:get_instance_count())
-    local _, err = used:get_instance_count()
+    local _, err = slowed_down(100, 10):get_instance_count()
     assert.equal(15, err.attempts)
   end)
 
   it("does not go on without being told when to come again", function()
-    local used = client(every(10))
-    assert(used:get_instance_count())
-    local _, err = used:get_instance_count()
+    local _, err = slowed_down(100):get_instance_count()
     assert.equal(3, err.attempts)
   end)
 
-  it("does not go on when the last success is long ago", function()
-    local used, transport = client(every(10, 10))
+  it("does not go on after a minute in which all was well", function()
+    local used, transport = slowed_down(0, 10)
+    transport.clock = transport.clock + 61
     assert(used:get_instance_count())
-    transport.clock = transport.clock + 31
+    local answer = transport.exchange
+    transport.exchange = function(request)
+      answer(request)
+      return throttled(10)
+    end
     local _, err = used:get_instance_count()
     assert.equal(3, err.attempts)
   end)
 
   it("does not go on with max_attempts = 1", function()
-    local used = client(every(10, 10), { max_attempts = 1 })
-    assert(used:get_instance_count())
-    local _, err = used:get_instance_count()
+    local _, err = slowed_down(100, 10):get_instance_count(nil, { max_attempts = 1 })
     assert.equal(1, err.attempts)
   end)
 
   it("does not go on past the deadline", function()
-    local used, _, events = client(every(100, 1000), { deadline = 3 })
-    assert(used:get_instance_count())
-    local _, err = used:get_instance_count()
+    local used, _, events = slowed_down(100, 1000)
+    local _, err = used:get_instance_count(nil, { deadline = 3 })
     assert.is_true(err.attempts <= 3)
     assert.equal("deadline", events[#events].gave_up)
   end)

@@ -9,9 +9,9 @@
 
 local pace = {}
 
-local SLOWER = 0.7 -- of the rate at which it was throttled
+local SLOWER = 0.8 -- of the rate at which it was throttled
 local GROWTH = 0.4 -- of the cubic curve, calls/s per cubic second
-local FIRST_RATE = 10 -- calls/s, taken for the rate of a client that was never measured
+local FIRST_RATE = 5 -- calls/s, taken for the rate of a client that was never measured
 local LOWEST_RATE = 0.5 -- calls/s
 local LONGEST_DELAY = 20 -- seconds
 local WINDOW = 0.5 -- seconds over which the rate is measured
@@ -60,9 +60,18 @@ function pace.note(learnt, time, is_throttled)
       learnt.pace = nil
       return
     end
+    state.gets_through = true
     measure(state, time)
     speed_up(state, time)
   end
+end
+
+--- Seconds that a call which was throttled waits at least: about the time between two calls, spread
+-- so that those who were refused together do not come again together.
+-- @tparam number random from 0 to 1
+function pace.penalty(learnt, random)
+  local state = learnt.pace
+  return state and (0.5 + random) / state.rate or 0
 end
 
 --- Seconds to wait before the next attempt is sent; reserves its place.

@@ -6,6 +6,7 @@
 
 local answer = require "cr.answer"
 local core = require "cr.core"
+local pace = require "cr.pace"
 
 local retry = {}
 
@@ -20,7 +21,6 @@ local BUDGET = 100
 local INCOME = 0.1
 
 local MAX_THROTTLED = 15 -- attempts of a call that is throttled while others get through
-local PROGRESS = 30 -- seconds after a success in which others count as getting through
 
 -- Failures of the transport that a new attempt can get past.
 local PASSING = {
@@ -92,13 +92,12 @@ local function pause_after(attempt, response)
 end
 
 --- Whether being throttled is a matter of pace alone: the service says when to come again, and
--- other calls of this client got through not long ago. Then more attempts than max_attempts are
--- made.
+-- calls of this client got through since it was throttled first. Then more attempts than
+-- max_attempts are made.
 local function gets_through(attempt, response)
-  local last = attempt.settings.learnt.succeeded_at
-  local since = last and attempt.time - last
-  return since ~= nil and since >= 0 and since < PROGRESS and asked_for(response) ~= nil and
-    attempt.number < MAX_THROTTLED and attempt.settings.max_attempts > 1
+  local settings = attempt.settings
+  return settings.learnt.pace ~= nil and settings.learnt.pace.gets_through and
+    asked_for(response) ~= nil and attempt.number < MAX_THROTTLED and settings.max_attempts > 1
 end
 
 --- Takes the cost of a repeated attempt from the client's budget, if it is there.
@@ -144,13 +143,13 @@ function retry.next(attempt, err, response)
   elseif err.kind ~= "credentials" and not is_throttled and not spend(settings.learnt) then
     return nil, "budget"
   end
-  return pause or math.max(pause_after(attempt.number, response), err.retry_after or 0)
+  return pause or math.max(pause_after(attempt.number, response), err.retry_after or 0,
+    is_throttled and pace.penalty(settings.learnt, random()) or 0)
 end
 
 --- Takes note of an attempt that succeeded: successes pay for repeated attempts.
 function retry.succeeded(attempt)
   local learnt = attempt.settings.learnt
-  learnt.succeeded_at = attempt.time
   if learnt.retries < BUDGET then
     learnt.retries = math.min(BUDGET, learnt.retries + INCOME)
   end
