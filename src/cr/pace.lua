@@ -14,6 +14,7 @@ local GROWTH = 0.4 -- of the cubic curve, calls/s per cubic second
 local FIRST_RATE = 5 -- calls/s, taken for the rate of a client that was never measured
 local LOWEST_RATE = 0.5 -- calls/s
 local LONGEST_DELAY = 20 -- seconds
+local PROOF = 3 -- calls that got through after the first that was throttled
 local WINDOW = 0.5 -- seconds over which the rate is measured
 local FORGOTTEN_AFTER = 60 -- seconds
 
@@ -50,7 +51,7 @@ end
 function pace.note(learnt, time, is_throttled)
   local state = learnt.pace
   if is_throttled then
-    state = state or { count = 0, since = time }
+    state = state or { count = 0, since = time, passed = 0 }
     learnt.pace = state
     measure(state, time)
     slow_down(state, time)
@@ -60,10 +61,16 @@ function pace.note(learnt, time, is_throttled)
       learnt.pace = nil
       return
     end
-    state.gets_through = true
+    state.passed = state.passed + 1
     measure(state, time)
     speed_up(state, time)
   end
+end
+
+--- Whether calls get through at the pace that was found: then one that is throttled all the same is
+-- worth more attempts.
+function pace.gets_through(learnt)
+  return learnt.pace ~= nil and learnt.pace.passed >= PROOF
 end
 
 --- Seconds that a call which was throttled waits at least: about the time between two calls, spread

@@ -96,8 +96,8 @@ end
 -- max_attempts are made.
 local function gets_through(attempt, response)
   local settings = attempt.settings
-  return settings.learnt.pace ~= nil and settings.learnt.pace.gets_through and
-    asked_for(response) ~= nil and attempt.number < MAX_THROTTLED and settings.max_attempts > 1
+  return pace.gets_through(settings.learnt) and asked_for(response) ~= nil and
+    attempt.number < MAX_THROTTLED and settings.max_attempts > 1
 end
 
 --- Takes the cost of a repeated attempt from the client's budget, if it is there.
