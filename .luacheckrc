@@ -4,3 +4,4 @@ codes = true
 
 files["src/cr/emulator"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
+files["spec/support/cosocket.lua"] = { std = "ngx_lua" }

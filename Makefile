@@ -121,7 +121,7 @@ gc-stress: test-packages ## The specs with a collector that never rests
 	@SUITE=gc-stress BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
 
 .PHONY: soak
-soak: emulator-packages all ## Many calls with random faults: CALLS (300000) of them, SEED to repeat a run
+soak: emulator-packages all ## CALLS (300000) calls with random faults; SEED repeats a run
 	@eval "$$($(MAKE) -s env)" && CR_BIN=$(COMMAND) tools/with-emulator \
 		$(LUA) soak/soak.lua $(or $(CALLS),300000) $(SEED)
 

@@ -10,6 +10,7 @@
 local cjson = require "cjson"
 local core = require "cr.core"
 local cr = require "cr"
+local descriptors = require "spec.support.descriptors"
 
 local CALLS = tonumber(arg[1]) or 300000
 local SEED = tonumber(arg[2]) or os.time()
@@ -83,13 +84,6 @@ local function resident()
   return pages * 4
 end
 
-local function descriptors()
-  local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l"))
-  local count = tonumber(pipe:read "*l")
-  pipe:close()
-  return count
-end
-
 local CALL = {
   function() return client:get_repo_tag(TAG) end,
   function() return client:list_repo_tag(LIST) end,
@@ -118,7 +112,7 @@ local function measure()
   client:close()
   collectgarbage()
   collectgarbage()
-  return resident(), descriptors()
+  return resident(), descriptors.open()
 end
 
 local early, early_descriptors
@@ -148,7 +142,7 @@ for _, name in ipairs(names) do
   print(("%9d  %s"):format(outcomes[name], name))
 end
 local is_flat = late - early <= MAX_GROWTH and late_descriptors <= early_descriptors
-print(("soak: %d calls, %d attempts, %.0f s, seed %d: %d wrong outcomes, %+d KiB and %+d descriptors "
-  .. "after the first fifth (%d KiB, %d)"):format(CALLS, events, core.monotonic() - start, SEED,
-  wrong, late - early, late_descriptors - early_descriptors, late, late_descriptors))
+print(("soak: %d calls, %d attempts, %.0f s, seed %d: %d wrong outcomes, %+d KiB and %+d " ..
+  "descriptors after the first fifth (%d KiB, %d)"):format(CALLS, events,
+  core.monotonic() - start, SEED, wrong, late - early, late_descriptors - early_descriptors, late, late_descriptors))
 os.exit(is_flat and wrong == 0 and 0 or 1, true)

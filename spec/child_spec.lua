@@ -2,6 +2,7 @@
 
 local child = require "spec.support.child"
 local core = require "cr.core"
+local descriptors = require "spec.support.descriptors"
 
 local LIMIT = 60 -- seconds; for a program that is to end by itself
 
@@ -77,21 +78,6 @@ local function in_host(options, code, redirections)
     child.quote(prelude .. code), redirections or ""))
 end
 
-local function count_of(command)
-  local pipe = io.popen(command .. " | wc -l")
-  local count = tonumber(pipe:read "*a")
-  pipe:close()
-  return count
-end
-
-local function open_files()
-  return count_of "ls /proc/$PPID/fd"
-end
-
-local function children()
-  return count_of "grep -ls \"^PPid:[[:space:]]*$PPID\\$\" /proc/[0-9]*/status"
-end
-
 describe("a program", function()
   it("gets its arguments as they are", function()
     for _, argument in ipairs {
@@ -129,7 +115,8 @@ describe("a program", function()
 
   it("has no other descriptor of the host's", function()
     local file = assert(io.open "/dev/zero") -- Lua opens it without O_CLOEXEC
-    assert.is_true(count_of "ls /proc/self/fd" > 4, "popen would not inherit it either")
+    assert.truthy(child.shell("ls -l /proc/self/fd"):find("/dev/zero", 1, true),
+      "popen would not inherit it either")
     assert.equal("0\n1\n2\n3\n", output_of("ls", "/proc/self/fd")) -- 3 is how ls reads the folder
     file:close()
   end)
@@ -443,7 +430,7 @@ end)
 
 describe("many programs", function()
   it("leave no descriptor and no process", function()
-    local files, processes = open_files(), children()
+    local files, processes = descriptors.open(), descriptors.children()
     for i = 1, 200 do
       local process = assert(core.run { "echo", tostring(i) })
       if i % 4 == 0 then
@@ -455,8 +442,8 @@ describe("many programs", function()
       assert.is_nil((core.run { "cr-no-such-program" }))
     end
     -- fewer when garbage of other specs is collected meanwhile
-    assert.is_true(open_files() <= files)
-    assert.is_true(children() <= processes)
+    assert.is_true(descriptors.open() <= files)
+    assert.is_true(descriptors.children() <= processes)
   end)
 
   it("run at a time, each with its own output", function()

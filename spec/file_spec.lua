@@ -2,6 +2,7 @@
 
 local child = require "spec.support.child"
 local core = require "cr.core"
+local descriptors = require "spec.support.descriptors"
 
 local folder
 
@@ -111,21 +112,15 @@ describe("core.read_file", function()
   end)
 
   it("keeps no descriptor", function()
-    local function open_files()
-      local listing = io.popen("ls /proc/$PPID/fd | wc -l")
-      local count = tonumber(listing:read("*a"))
-      listing:close()
-      return count
-    end
     local path = written("x")
-    local before = open_files()
+    local before = descriptors.open()
     for _ = 1, 200 do
       core.read_file(path, 10)
       core.read_file(path, 0)
       core.read_file(folder, 10)
       core.read_file(folder .. "/none", 10)
     end
-    assert.is_true(open_files() <= before) -- fewer when garbage of other specs is collected
+    assert.is_true(descriptors.open() <= before) -- fewer when garbage of other specs is collected
   end)
 
   it("raises for what is no path and no size", function()

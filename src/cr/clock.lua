@@ -23,7 +23,7 @@ function clock.time(settings)
   local time = settings.transport.now()
   if type(time) ~= "number" then
     return nil, "BadTransport", "the transport's now() returned no number"
-  elseif not (math.abs(time) < LATEST) then
+  elseif time ~= time or math.abs(time) >= LATEST then
     return nil, "BadTransport", "the transport's now() returned no seconds since the epoch"
   end
   return time + settings.learnt.clock_offset
