@@ -142,7 +142,8 @@ for _, name in ipairs(names) do
   print(("%9d  %s"):format(outcomes[name], name))
 end
 local is_flat = late - early <= MAX_GROWTH and late_descriptors <= early_descriptors
-print(("soak: %d calls, %d attempts, %.0f s, seed %d: %d wrong outcomes, %+d KiB and %+d " ..
-  "descriptors after the first fifth (%d KiB, %d)"):format(CALLS, events,
-  core.monotonic() - start, SEED, wrong, late - early, late_descriptors - early_descriptors, late, late_descriptors))
+print(("soak: %d calls, %d attempts, %.0f s, seed %d: %d wrong outcomes"):format(CALLS, events,
+  core.monotonic() - start, SEED, wrong))
+print(("soak: %+d KiB and %+d descriptors after the first fifth, %d KiB and %d in the end"):format(
+  late - early, late_descriptors - early_descriptors, late, late_descriptors))
 os.exit(is_flat and wrong == 0 and 0 or 1, true)
