@@ -230,10 +230,18 @@ function benches.memory()
     ("resident after 1000 and after 200000 calls: %+d KiB"):format(late - early))
 end
 
+function benches.throttle()
+  local line = lines_of(("../tools/with-emulator %s throttle.lua"):format(LUA))[1]
+  local ideal, seconds, note = line:match("^(%S+) (%S+) (.*)$")
+  row("throttle, ten clients at 50/s", ideal .. " s", seconds .. " s",
+    ("%.3f"):format(seconds / ideal), "1.3", note)
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
-    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory)\n"):format(name))
+    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle)\n")
+      :format(name))
     os.exit(2)
   end
   bench()

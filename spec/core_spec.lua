@@ -4,13 +4,15 @@ local core = require "cr.core"
 
 describe("cr.core.iso8601", function()
   it("agrees with the system's calendar over ten thousand years", function()
-    local seconds = -62167219200
+    local seconds, wrong = -62167219200, {}
     while seconds < 253402300800 do
       local date = os.date("!*t", seconds)
-      assert.equal(("%04d-%02d-%02dT%02d:%02d:%02dZ"):format(date.year, date.month, date.day,
-        date.hour, date.min, date.sec), core.iso8601(seconds))
+      local text = ("%04d-%02d-%02dT%02d:%02d:%02dZ"):format(date.year, date.month, date.day,
+        date.hour, date.min, date.sec)
+      wrong[#wrong + 1] = core.iso8601(seconds) ~= text and text or nil
       seconds = seconds + 86400 * 17 + 3607
     end
+    assert.same({}, wrong)
   end)
 
   it("knows leap days, the epoch and the ends of its range", function()
@@ -28,11 +30,12 @@ describe("cr.core.parse_iso8601", function()
   local parse = core.parse_iso8601
 
   it("reads what iso8601 writes, over ten thousand years", function()
-    local seconds = -62167219200
+    local seconds, wrong = -62167219200, {}
     while seconds < 253402300800 do
-      assert.equal(seconds, parse(core.iso8601(seconds)))
+      wrong[#wrong + 1] = parse(core.iso8601(seconds)) ~= seconds and seconds or nil
       seconds = seconds + 86400 * 37 + 3607
     end
+    assert.same({}, wrong)
     assert.equal(253402300799, parse "9999-12-31T23:59:59Z")
   end)
 

@@ -21,6 +21,11 @@ describe("docs/reliability.md", function()
       { "src/cr/config.lua", "[^_]timeout = 10", "10 s" },
       { "src/cr/retry.lua", "FIRST_PAUSE = 0.2", "0.2 s" },
       { "src/cr/retry.lua", "LONGEST_PAUSE = 20", "20 s" },
+      { "src/cr/retry.lua", "BUDGET = 100", "may repeat 100 attempts" },
+      { "src/cr/retry.lua", "INCOME = 0.1", "one for every ten attempts" },
+      { "src/cr/retry.lua", "MAX_THROTTLED = 15", "up to 15 attempts" },
+      { "src/cr/pace.lua", "PROOF = 3", "three\ncalls got through" },
+      { "src/cr/pace.lua", "FORGOTTEN_AFTER = 60", "After a minute without being throttled" },
     } do
       assert.matches(case[2], fixture.read(case[1]))
       assert.matches(case[3], text, 1, true)
