@@ -109,20 +109,21 @@ asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSani
 	@VARIANT=asan- TEST_ENV="LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
 		ASAN_OPTIONS=detect_leaks=0" tools/test $(LUA)
 
-# Not those of programs that run outside of it anyway, and not the table of faults, which `make asan`
-# has: their time limits are too short for it.
-VALGRIND_SPECS := $(filter-out spec/emulator_% spec/nginx_% spec/command_% spec/examples_% \
+# Under eyes that slow them down: not the specs of programs that run outside of them anyway, and not
+# the table of faults, which `make asan` has.
+INNER_SPECS := $(filter-out spec/emulator_% spec/nginx_% spec/command_% spec/examples_% \
 	spec/packaging_% spec/many_clients_% spec/readme_%,$(wildcard spec/*_spec.lua))
 .PHONY: valgrind
 valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
 	@tools/need valgrind
-	@SUITE=valgrind SPECS='$(VALGRIND_SPECS)' \
+	@SUITE=valgrind SPECS='$(INNER_SPECS)' \
 		WRAP='valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite' \
 		tools/test $(LUA)
 
 .PHONY: gc-stress
 gc-stress: test-packages ## The specs with a collector that never rests
-	@SUITE=gc-stress BUSTED_ARGS='--helper=spec/support/gc_stress.lua' tools/test $(TEST_LUAS)
+	@SUITE=gc-stress SPECS='$(INNER_SPECS)' BUSTED_ARGS='--helper=spec/support/gc_stress.lua' \
+		tools/test $(TEST_LUAS)
 
 .PHONY: soak
 soak: emulator-packages all ## CALLS (300000) calls with random faults; SEED repeats a run
