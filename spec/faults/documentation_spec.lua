@@ -24,7 +24,7 @@ describe("docs/reliability.md", function()
       { "src/cr/retry.lua", "BUDGET = 100", "may repeat 100 attempts" },
       { "src/cr/retry.lua", "INCOME = 0.1", "one for every ten attempts" },
       { "src/cr/retry.lua", "MAX_THROTTLED = 15", "up to 15 attempts" },
-      { "src/cr/pace.lua", "PROOF = 3", "three\ncalls got through" },
+      { "src/cr/pace.lua", "PROOF = 3", "three calls got through" },
       { "src/cr/pace.lua", "FORGOTTEN_AFTER = 60", "After a minute without being throttled" },
     } do
       assert.matches(case[2], fixture.read(case[1]))
