@@ -58,6 +58,15 @@ describe("the tables of faults", function()
     end
   end)
 
+  it("have as many rows as the figures say", function()
+    local count = 0
+    for _, entry in ipairs(documentation.TABLES) do
+      count = count + #require(entry[2])
+    end
+    assert.matches(("| faults | %d, "):format(count), fixture.read "docs/reliability.md", 1, true)
+    assert.matches(("%d faults of the network"):format(count), fixture.read "README.md", 1, true)
+  end)
+
   it("are all run", function()
     local spec = fixture.read "spec/faults/faults_spec.lua"
     for _, entry in ipairs(documentation.TABLES) do

@@ -7,8 +7,6 @@ local json = require "cr.json"
 local remote = require "cr.credentials.remote"
 local unavailable = require "cr.credentials.unavailable"
 
-local TIMEOUT, CONNECT_TIMEOUT = 10, 5 -- seconds
-
 local SIGN_IN_AGAIN = "sign in again: aliyun configure --mode CloudSSO"
 
 local function is_expired(ask, declared)
@@ -28,7 +26,7 @@ local function fetch(ask, declared)
   if not endpoint then
     return nil, err
   end
-  local request = {
+  local request = remote.limit({
     what = "CloudSSO at " .. endpoint.host, method = "POST", endpoint = endpoint,
     url = endpoint.origin .. "/cloud-credentials",
     headers = {
@@ -39,10 +37,8 @@ local function fetch(ask, declared)
     body = json.encode {
       AccountId = declared.account_id, AccessConfigurationId = declared.access_config,
     },
-    timeout = declared.timeout or TIMEOUT,
-    connect_timeout = declared.connect_timeout or CONNECT_TIMEOUT,
     secrets = { declared.access_token },
-  }
+  }, declared)
   local response
   response, err = remote.send(ask, request)
   if not response then
@@ -76,11 +72,5 @@ return {
   },
   required = { "sign_in_url", "account_id", "access_config", "access_token" },
 
-  new = function(declared)
-    return {
-      fetch = function(ask)
-        return fetch(ask, declared)
-      end,
-    }
-  end,
+  fetch = fetch,
 }

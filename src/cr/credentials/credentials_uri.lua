@@ -7,7 +7,6 @@ local unavailable = require "cr.credentials.unavailable"
 local variable = require "cr.credentials.variable"
 
 local VARIABLE = "ALIBABA_CLOUD_CREDENTIALS_URI"
-local TIMEOUT, CONNECT_TIMEOUT = 10, 5 -- seconds
 
 local function fetch(ask, declared)
   local uri = declared.credentials_uri or variable.text(VARIABLE)
@@ -22,7 +21,7 @@ local function fetch(ask, declared)
   if not endpoint then
     return nil, err
   end
-  local request = {
+  local request = remote.limit({
     -- The path is not shown: it may hold a key.
     what = "credentials URI at " .. endpoint.host, method = "GET", endpoint = endpoint,
     url = endpoint.origin .. (path:find("^/") and path or "/" .. path),
@@ -30,9 +29,7 @@ local function fetch(ask, declared)
       host = endpoint.host, accept = "application/json", ["user-agent"] = ask.settings.user_agent,
     },
     secrets = { path, path:match("%?(.*)$") }, -- an answer may quote them
-    timeout = declared.timeout or TIMEOUT,
-    connect_timeout = declared.connect_timeout or CONNECT_TIMEOUT,
-  }
+  }, declared)
   local response
   response, err = remote.send(ask, request)
   if not response then
@@ -57,11 +54,5 @@ return {
     connect_timeout = check.seconds,
   },
 
-  new = function(declared)
-    return {
-      fetch = function(ask)
-        return fetch(ask, declared)
-      end,
-    }
-  end,
+  fetch = fetch,
 }

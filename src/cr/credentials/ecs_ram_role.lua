@@ -156,11 +156,5 @@ return {
     connect_timeout = check.seconds,
   },
 
-  new = function(declared)
-    return {
-      fetch = function(ask)
-        return fetch(ask, declared)
-      end,
-    }
-  end,
+  fetch = fetch,
 }

@@ -128,11 +128,5 @@ return {
   fields = { process_command = check.text, timeout = check.seconds },
   required = { "process_command" },
 
-  new = function(declared)
-    return {
-      fetch = function(ask)
-        return fetch(ask, declared)
-      end,
-    }
-  end,
+  fetch = fetch,
 }

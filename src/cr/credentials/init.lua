@@ -6,9 +6,11 @@
 -- - `keys`, names of the parts of a credential it must be given, or `fields`, checks by name (see
 --   check.lua; "credentials" for a field that is declared credentials itself), and `required`,
 --   names of those that must be there;
--- - `new(declared, make, checks)`, which returns either `get(ask)` or `fetch(ask)`: the credential
---   {access_key_id, access_key_secret, security_token, expires, origin}, or nil, an error and
---   whether nothing is configured. What is fetched is kept and refreshed by refreshing.lua.
+-- - `fetch(ask, declared)`, which returns the credential {access_key_id, access_key_secret,
+--   security_token, expires, origin}, or nil, an error and whether nothing is configured; what is
+--   fetched is kept and refreshed by refreshing.lua;
+-- - or, where there is something to keep between the calls, `new(declared, make, checks)`, which
+--   returns `fetch(ask)`, or `get(ask)` where nothing needs to be refreshed.
 --
 -- Secrets live in upvalues, never in fields: walking over a client or printing it shows none.
 
@@ -139,7 +141,12 @@ function credentials.new(declared)
     return require "cr.credentials.from_function" (declared, credentials.new, credentials.problem)
   end
   declared = overlay(declared or { type = "default" }, {}) -- the caller's may change
-  local provider = module_of(declared.type).new(declared, credentials.new, checks_of)
+  local module = module_of(declared.type)
+  local provider = module.new and module.new(declared, credentials.new, checks_of) or {
+    fetch = function(ask)
+      return module.fetch(ask, declared)
+    end,
+  }
   if provider.fetch then
     provider = refreshing.new(provider.fetch)
   end

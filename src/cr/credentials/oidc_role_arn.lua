@@ -76,7 +76,7 @@ local function fetch(ask, declared)
   if not endpoint then
     return nil, err
   end
-  local request = sts.limit({
+  local request = remote.limit({
     what = "AssumeRoleWithOIDC at " .. endpoint.host, method = "POST", endpoint = endpoint,
     url = endpoint.origin .. "/?" .. percent.form {
       Action = OPERATION.name, Format = "JSON", Version = sts.VERSION,
@@ -107,11 +107,5 @@ return {
     oidc_token_file_path = check.line,
   }),
 
-  new = function(declared)
-    return {
-      fetch = function(ask)
-        return fetch(ask, declared)
-      end,
-    }
-  end,
+  fetch = fetch,
 }

@@ -66,7 +66,7 @@ local function assume(ask, declared, credential)
     return nil, object
   end
   local time = ask.time
-  local request = sts.limit({
+  local request = remote.limit({
     what = "AssumeRole at " .. endpoint.host, method = signed.method, url = signed.url,
     headers = signed.headers, endpoint = endpoint,
     secrets = { credential.security_token, credential.access_key_secret },

@@ -22,6 +22,8 @@ local remote = {}
 -- Bytes. The largest answer is a session of a few KiB.
 local MAX_RESPONSE = 64 * 1024
 
+local TIMEOUT, CONNECT_TIMEOUT = 10, 5 -- seconds
+
 -- Retried as a read of the API is: asking twice for a session does no harm.
 local READ = { name = "credentials", is_read = true }
 
@@ -65,6 +67,13 @@ local function transport_failure(ask, request, code, message, sent)
     }) or nil,
     retryable = retry.after_transport(READ, code, sent),
   })
+end
+
+--- A request with the time limits of a declaration.
+function remote.limit(request, declared)
+  request.timeout = declared.timeout or TIMEOUT
+  request.connect_timeout = declared.connect_timeout or CONNECT_TIMEOUT
+  return request
 end
 
 --- Sends a request.

@@ -27,7 +27,6 @@ local sts = {
 }
 
 local DURATION = 3600 -- seconds
-local TIMEOUT, CONNECT_TIMEOUT = 10, 5 -- seconds
 
 --- The host: as declared, else from the environment, else the region's, else the one for all. In
 -- a VPC the client's own region will do.
@@ -77,13 +76,6 @@ function sts.parameters(ask, declared)
     DurationSeconds = ("%d"):format(declared.role_session_expiration or DURATION),
     Policy = declared.policy,
   }
-end
-
---- Completes a request with the limits of the declaration.
-function sts.limit(request, declared)
-  request.timeout = declared.timeout or TIMEOUT
-  request.connect_timeout = declared.connect_timeout or CONNECT_TIMEOUT
-  return request
 end
 
 --- The session in an answer of the service.
