@@ -27,13 +27,26 @@ local function check_ini(text)
   return sections, names
 end
 
+--- The quotes that a value can stand in: those that do not end in it, before what looks like a
+-- comment. Nil where there are none.
+local function quotes_for(value)
+  for _, quote in ipairs { '"', "'" } do
+    if not (value .. quote):find(quote .. "%s+[#;]") then
+      return quote
+    end
+  end
+end
+
 --- What is written from the sections reads as the same sections.
 local function check_written(sections, names)
   local lines = {}
   for _, name in ipairs(names) do
     lines[#lines + 1] = "[" .. name .. "]"
     for key, value in pairs(sections[name]) do
-      lines[#lines + 1] = ('%s = "%s"'):format(key, value)
+      local quote = quotes_for(value)
+      if quote then
+        lines[#lines + 1] = ("%s = %s%s%s"):format(key, quote, value, quote)
+      end
     end
   end
   local again, names_again = ini.parse(table.concat(lines, "\n"))
@@ -41,7 +54,8 @@ local function check_written(sections, names)
   assert(#names_again == #names)
   for name, section in pairs(sections) do
     for key, value in pairs(section) do
-      assert(again[name][key] == value, "a value is not read as it was written")
+      assert(again[name][key] == value or not quotes_for(value),
+        "a value is not read as it was written")
     end
   end
 end
