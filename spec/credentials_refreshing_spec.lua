@@ -438,6 +438,11 @@ describe("a session", function()
       asked[#asked + 1] = count "MetadataCredentials"
     end
     assert.same({ 1, 2, 2, 3, 3, 4 }, asked)
+    -- Nor does the pause outlive the session: it is asked for at once when that has expired.
+    server:clear_faults()
+    move_time(HOUR + 1)
+    succeed(client)
+    assert.equal(5, count "MetadataCredentials")
   end)
 end)
 

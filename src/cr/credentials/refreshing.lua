@@ -64,11 +64,13 @@ local function adopt(state, credential, time)
     credential.expires > old.expires
   state.held, state.is_refused, state.fetched_at = credential, false, time
   if not is_newer then
-    -- The other side has no fresher one yet; asked again after a pause, as if it had failed.
-    state.failures, state.failed_at = state.failures + 1, time
+    -- The other side has no fresher one yet; asked again after a pause, as if it had failed. It
+    -- has not, so that there is no pause any more once the session has expired.
+    state.failures, state.failed_at, state.failure = state.failures + 1, time, nil
     return
+  elseif not was_refused then
+    state.failures, state.failure = 0, nil
   end
-  state.failures = was_refused and state.failures or 0
   state.early_at, state.late_at = nil, nil
   local expires = credential.expires
   if expires then
@@ -263,7 +265,7 @@ local function renew(state, ask)
     if level == FRESH or (level < OVERDUE and left > 0) or
       (is_shared and (level == EARLY or (level == LATE and not may_wait))) then
       return state.held
-    elseif left > 0 then
+    elseif left > 0 and state.failure then
       return nil, too_early(state, left)
     elseif not may_wait then
       return refresh(state, ask, level)
