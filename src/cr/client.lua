@@ -24,6 +24,14 @@ local SETTINGS = {}
 
 local NO_PARAMETERS = {}
 
+local function always()
+  return true
+end
+
+local function never()
+  return false
+end
+
 --- The given settings over `base`, with what they stand for: a provider for credentials, a whole
 -- transport, an endpoint that is found once where it cannot change. Beside the configuration:
 --
@@ -31,7 +39,7 @@ local NO_PARAMETERS = {}
 -- - `send`: the transport is ours and takes a request of the core
 -- - `clock`: seconds, for deadlines and pauses
 -- - `learnt`: what the client learns, shared by all its calls, see retry.lua
--- - `yields`: a pause of the transport lets other coroutines run (what is known of a user's)
+-- - `yields()`: whether a pause of the transport, where the caller is, lets other coroutines run
 -- - `endpoint_of(settings)`
 -- - `unproxied`: the same without a proxy, for loopback; its `given` are these again
 local function resolve(given, base)
@@ -45,7 +53,7 @@ local function resolve(given, base)
     settings.transport = setmetatable({}, { __index = given.transport })
     settings.transport.now = given.transport.now or core.time
     settings.transport.sleep = given.transport.sleep or core.sleep
-    settings.yields = given.transport.sleep ~= nil
+    settings.yields = given.transport.sleep and always or never -- it is not known, of a user's
     settings.send = nil
     settings.clock = settings.transport.now
   end
@@ -97,7 +105,8 @@ local function call(self, operation, params, options)
 end
 
 --- Raises, at the caller of the method, for arguments that no data can excuse.
-local function check_call(name, params, options)
+-- @tparam ?table own checks of the options that only this method has, by name (see config.lua)
+local function check_call(name, params, options, own)
   if params ~= nil and type(params) ~= "table" then
     error(("%s: the parameters must be a table, got a %s"):format(name, type(params)), 3)
   end
@@ -105,7 +114,7 @@ local function check_call(name, params, options)
     if type(options) ~= "table" then
       error(("%s: the options must be a table, got a %s"):format(name, type(options)), 3)
     end
-    local problem = client.problem("options", options, true)
+    local problem = client.problem("options", options, own or config.call_options)
     if problem then
       error(problem, 3)
     end
@@ -193,6 +202,28 @@ function Client:close()
   end
 end
 
+-- Methods with modules of their own, loaded at their first use. Each module returns the method.
+local MODULES = {
+  explain = "cr.explain",
+  items = "cr.items",
+  map = "cr.map",
+  pages = "cr.pages",
+  wait_for = "cr.wait_for",
+}
+
+-- What those modules share with this one.
+client.settings_of = settings_of
+client.resolve = resolve
+client.check_call = check_call
+
+--- `client:<method>(…)` on a client that is asked for at each call; nil for a name that is none.
+function client.module_method(name, default)
+  local method = type(name) == "string" and MODULES[name] and require(MODULES[name])
+  return method and function(...)
+    return method(default(), ...)
+  end or nil
+end
+
 --- The operation of that snake_case name, or nil.
 local function find_by_lua_name(name)
   local operation = type(name) == "string" and operations.find(name)
@@ -229,7 +260,7 @@ end
 -- Methods of operations are made when they are first used, once for all clients.
 setmetatable(Client, {
   __index = function(methods, name)
-    local method = client.method(name)
+    local method = MODULES[name] and require(MODULES[name]) or client.method(name)
     if method then
       methods[name] = method
     end
@@ -247,9 +278,9 @@ local metatable = {
   end,
 }
 
---- What is wrong with settings, credentials included, or nil.
-function client.problem(what, given, is_option)
-  local problem = config.problem(what, given, is_option)
+--- What is wrong with settings, credentials included, or nil. See config.problem.
+function client.problem(what, given, own)
+  local problem = config.problem(what, given, own)
   if not problem and type(given.credentials) == "table" then
     problem = credentials.problem(given.credentials)
     problem = problem and what .. ": " .. problem
@@ -274,6 +305,7 @@ function client.new(given)
   if not settings.transport then
     settings.transport = require "cr.transport.curl" ()
     settings.send = settings.transport.send
+    settings.yields = settings.transport.yields or never
     settings.clock = core.monotonic -- nobody sets it, where the transport is ours
   end
   return setmetatable({

@@ -59,6 +59,9 @@ local function credentials(value)
     "a table with a field type, or a function that returns one"
 end
 
+-- For methods with options of their own.
+config.is, config.whole, config.positive = is, whole, positive
+
 local DAY = 86400
 
 -- Every key: how its value is checked. The README's table is held against this one by a spec.
@@ -85,7 +88,7 @@ config.keys = {
 }
 
 -- Keys that only a single call has.
-local option_keys = { method = one_of("GET", "POST") }
+config.call_options = { method = one_of("GET", "POST") }
 
 config.defaults = {
   signature = "v3",
@@ -95,20 +98,22 @@ config.defaults = {
   max_response_bytes = 16 * 1024 * 1024,
 }
 
-local function known_names(is_option)
+local NONE = {}
+
+local function known_names(own)
   local names = {}
   for name in pairs(config.keys) do
     names[#names + 1] = name
   end
-  if is_option then
-    names[#names + 1] = "method"
+  for name in pairs(own) do
+    names[#names + 1] = name
   end
   table.sort(names)
   return names
 end
 
-local function unknown(what, key, is_option)
-  local names = known_names(is_option)
+local function unknown(what, key, own)
+  local names = known_names(own)
   local best = type(key) == "string" and suggest(key, names)
   return ("%s: unknown key %s; %s"):format(what, tostring(key),
     best and "did you mean " .. best .. "?" or "the keys are " .. table.concat(names, ", "))
@@ -117,12 +122,14 @@ end
 --- What is wrong with a table of settings, as a message, or nil.
 -- @tparam string what "cr.new" or "options", for the message
 -- @tparam table given
--- @tparam ?boolean is_option whether the keys of a single call are allowed
-function config.problem(what, given, is_option)
+-- @tparam ?table own checks of further keys that are allowed: `config.call_options`, or a method's
+--   own. A check is a function of the value; it returns whether it is good, and what is expected
+function config.problem(what, given, own)
+  own = own or NONE
   for key, value in pairs(given) do
-    local check = config.keys[key] or (is_option and option_keys[key])
+    local check = config.keys[key] or own[key]
     if not check then
-      return unknown(what, key, is_option)
+      return unknown(what, key, own)
     end
     local ok, expected = check(value)
     if not ok then

@@ -86,6 +86,21 @@ function lazy.operations()
   return require("cr.operations").descriptors()
 end
 
+-- Methods of clients that are there on the default client too, as `cr.<name>(…)`.
+local METHODS = { explain = true, items = true, map = true, pages = true, wait_for = true }
+
+--- The scheduler: every call inside `main` yields instead of blocking. See scheduler.lua.
+-- @function run
+function lazy.run()
+  return require("cr.scheduler").run
+end
+
+--- The smallest RAM policy for some operations. See policy.lua.
+-- @function policy
+function lazy.policy()
+  return require "cr.policy"
+end
+
 return setmetatable(cr, {
   __index = function(module, key)
     local value
@@ -93,6 +108,8 @@ return setmetatable(cr, {
       value = lazy[key]()
     elseif type(key) == "string" and core.find_operation(key) then
       value = require("cr.client").module_function(key, default)
+    elseif type(key) == "string" then
+      value = METHODS[key] and require("cr.client").module_method(key, default)
     end
     if value ~= nil then
       module[key] = value

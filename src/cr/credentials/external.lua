@@ -36,7 +36,7 @@ local function wait(ask, process, timeout)
   local pause = FIRST_PAUSE
   while true do
     local left = ends - core.monotonic()
-    local state, output, status, text = process:poll(settings.yields and 0 or math.max(0, left))
+    local state, output, status, text = process:poll(settings.yields() and 0 or math.max(0, left))
     if state == "failed" then
       return nil, output
     elseif state == "done" then
@@ -44,7 +44,7 @@ local function wait(ask, process, timeout)
     elseif left <= 0 then
       return nil, ("it did not end within %.3g seconds"):format(timeout), true
     end
-    if settings.yields then
+    if settings.yields() then
       settings.transport.sleep(pause)
       pause = math.min(pause * 1.5, LONGEST_PAUSE)
     end

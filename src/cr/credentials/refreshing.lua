@@ -261,7 +261,7 @@ local function renew(state, ask)
     local left = pause_left(state, ask.time, level)
     local flight = state.flight
     local is_shared = is_alive(flight, ask.settings)
-    local may_wait = is_shared and ask.settings.yields and flight.owner ~= this_coroutine()
+    local may_wait = is_shared and ask.settings.yields() and flight.owner ~= this_coroutine()
     if level == FRESH or (level < OVERDUE and left > 0) or
       (is_shared and (level == EARLY or (level == LATE and not may_wait))) then
       return state.held
