@@ -172,14 +172,21 @@ static enum cr_status exchange(struct cr_http *http, const struct cr_http_reques
 {
     struct cr_http_response response = {0};
     struct cr_http_failure failure = {0};
-    if (cr_http_exchange(http, request, &response, &failure) != CR_OK) {
+    struct cr_transfer *transfer = cr_http_start(http, request, &failure);
+    enum cr_status status = CR_ETRANSFER;
+    if (transfer != NULL) {
+        cr_http_wait(http, transfer);
+        status = cr_http_result(transfer, &response, &failure);
+    }
+    bool is_right = response.status == 200 && response.body.length > 0;
+    if (transfer != NULL) {
+        cr_http_release(http, transfer);
+    }
+    if (status != CR_OK) {
         bool is_memory = strcmp(failure.code, "OutOfMemory") == 0;
         return cr_fail(err, is_memory ? CR_ENOMEM : CR_ETRANSFER, "exchange");
     }
-    bool is_right = response.status == 200 && response.body.length > 0;
-    long answer = response.status;
-    cr_http_forget(http);
-    if (answer == 400) { /* libcurl 7.88 may send a URL without its query */
+    if (response.status == 400) { /* libcurl 7.88 may send a URL without its query */
         return cr_fail(err, CR_ETRANSFER, "the query was lost");
     }
     return is_right ? CR_OK : cr_fail(err, CR_EINVAL, "the answer is not the server's");

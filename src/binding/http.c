@@ -1,6 +1,13 @@
 /*
- * A libcurl handle for Lua: `cr.core.http()` makes one, its methods `exchange` and `send` are the
- * blocking heart of the curl transport.
+ * A libcurl handle for Lua: `cr.core.http()` makes one.
+ *
+ *     handle:exchange(request table)                        blocks
+ *     handle:send(signed request, settings, timeout)        the same for a request of the core
+ *     handle:start(…), handle:start_signed(…)               the same, without waiting
+ *     handle:next(seconds), handle:wait(exchange), handle:cancel(exchange)
+ *
+ * An exchange that was started is a light userdata: something to find in a table again, and to give
+ * back to `wait` or `cancel`. Whether it is one of this handle's is looked up there.
  */
 #include "request.h"
 
@@ -12,8 +19,9 @@
 enum { MAX_BODY = 1024 * 1024 * 1024 };
 
 struct http {
-    struct cr_http *handle; /* NULL once closed */
-    bool busy;              /* its answer is being pushed; a finalizer may call meanwhile */
+    struct cr_http *handle; /* NULL once freed */
+    bool is_closed;
+    int pushing; /* answers that are being pushed; a finalizer may call meanwhile */
 };
 
 static int http_gc(lua_State *L)
@@ -21,15 +29,17 @@ static int http_gc(lua_State *L)
     struct http *http = luaL_checkudata(L, 1, HTTP);
     cr_http_free(http->handle);
     http->handle = NULL;
+    http->is_closed = true;
     return 0;
 }
 
-/* close(): drops the connections; idempotent */
+/* close(): ends what runs, drops the connections; idempotent. While an answer is pushed the
+ * collector does it later. */
 static int http_close(lua_State *L)
 {
     struct http *http = luaL_checkudata(L, 1, HTTP);
-    luaL_argcheck(L, !http->busy, 1, "the handle is in use");
-    return http_gc(L);
+    http->is_closed = true;
+    return http->pushing > 0 ? 0 : http_gc(L);
 }
 
 /* http() → handle, or nil, reason */
@@ -37,7 +47,8 @@ static int http_new(lua_State *L)
 {
     struct http *http = lua_newuserdata(L, sizeof *http);
     http->handle = NULL;
-    http->busy = false;
+    http->is_closed = false;
+    http->pushing = 0;
     luaL_getmetatable(L, HTTP);
     lua_setmetatable(L, -2);
     http->handle = cr_http_new();
@@ -189,31 +200,54 @@ static void read_options(lua_State *L, int index, struct cr_http_request *reques
     request->proxy = text_field(L, index, "proxy");
 }
 
-/* The handle at 1, ready for an exchange. */
 static struct http *check_handle(lua_State *L)
 {
     struct http *http = lcr_check_self(L, HTTP);
-    luaL_argcheck(L, http->handle != NULL, 1, "the handle is closed");
-    luaL_argcheck(L, !http->busy, 1, "the handle is in use");
+    luaL_argcheck(L, http->handle != NULL && !http->is_closed, 1, "the handle is closed");
     return http;
 }
 
-static int exchange(lua_State *L, struct http *http, const struct cr_http_request *request)
+/* Pushes how the exchange ended and gives it back. An error that pushing raises (there is no
+ * memory) leaves it with the handle. */
+static int push_result(lua_State *L, struct http *http, struct cr_transfer *transfer)
 {
     struct cr_http_response response = {0};
     struct cr_http_failure failure = {0};
-    if (cr_http_exchange(http->handle, request, &response, &failure) != CR_OK) {
-        return push_failure(L, &failure);
-    }
-    http->busy = true;
-    int pushed = push_response(L, &response);
-    cr_http_forget(http->handle);
-    http->busy = false;
+    http->pushing++;
+    int pushed = cr_http_result(transfer, &response, &failure) == CR_OK
+                     ? push_response(L, &response)
+                     : push_failure(L, &failure);
+    http->pushing--;
+    cr_http_release(http->handle, transfer);
     return pushed;
 }
 
-/* exchange(request table) → response  or nil, {code=, message=, sent=} */
-static int http_exchange(lua_State *L)
+/* What is done with a request that has been read: blocking, or not. */
+typedef int proceed(lua_State *L, struct http *http, const struct cr_http_request *request);
+
+static int exchange(lua_State *L, struct http *http, const struct cr_http_request *request)
+{
+    struct cr_http_failure failure = {0};
+    struct cr_transfer *transfer = cr_http_start(http->handle, request, &failure);
+    if (transfer == NULL) {
+        return push_failure(L, &failure);
+    }
+    cr_http_wait(http->handle, transfer);
+    return push_result(L, http, transfer);
+}
+
+static int start(lua_State *L, struct http *http, const struct cr_http_request *request)
+{
+    struct cr_http_failure failure = {0};
+    struct cr_transfer *transfer = cr_http_start(http->handle, request, &failure);
+    if (transfer == NULL) {
+        return push_failure(L, &failure);
+    }
+    lua_pushlightuserdata(L, transfer);
+    return 1;
+}
+
+static int with_table(lua_State *L, proceed *then)
 {
     struct http *http = check_handle(L);
     struct cr_pair headers[CR_MAX_REQUEST_HEADERS];
@@ -232,11 +266,10 @@ static int http_exchange(lua_State *L)
     read_options(L, 2, &request);
     request.header_count = read_headers(L, headers);
     request.headers = headers;
-    return exchange(L, http, &request);
+    return then(L, http, &request);
 }
 
-/* send(signed request, settings, timeout) → as exchange, without a table in between */
-static int http_send(lua_State *L)
+static int with_signed_request(lua_State *L, proceed *then)
 {
     struct http *http = check_handle(L);
     const struct cr_request *built = lcr_check_signed_request(L, 2);
@@ -249,15 +282,85 @@ static int http_send(lua_State *L)
     request.headers = built->headers;
     request.header_count = built->header_count;
     read_options(L, 3, &request);
-    return exchange(L, http, &request);
+    return then(L, http, &request);
+}
+
+/* exchange(request table) → response  or nil, {code=, message=, sent=} */
+static int http_exchange(lua_State *L)
+{
+    return with_table(L, exchange);
+}
+
+/* send(signed request, settings, timeout) → as exchange, without a table in between */
+static int http_send(lua_State *L)
+{
+    return with_signed_request(L, exchange);
+}
+
+/* start(request table) → exchange  or nil, {code=, message=, sent=} */
+static int http_start(lua_State *L)
+{
+    return with_table(L, start);
+}
+
+/* start_signed(signed request, settings, timeout) → as start */
+static int http_start_signed(lua_State *L)
+{
+    return with_signed_request(L, start);
+}
+
+/* next(seconds) → exchange, response  or exchange, nil, failure  or nothing: none has ended in that
+ * time, or none runs */
+static int http_next(lua_State *L)
+{
+    struct http *http = check_handle(L);
+    lua_Number seconds = luaL_checknumber(L, 2);
+    lua_settop(L, 2);
+    struct cr_transfer *transfer = cr_http_next(http->handle, seconds);
+    if (transfer == NULL) {
+        return 0;
+    }
+    lua_pushlightuserdata(L, transfer);
+    return 1 + push_result(L, http, transfer);
+}
+
+static struct cr_transfer *check_transfer(lua_State *L, struct http *http)
+{
+    luaL_checktype(L, 2, LUA_TLIGHTUSERDATA);
+    struct cr_transfer *transfer = lua_touserdata(L, 2);
+    luaL_argcheck(L, cr_http_has(http->handle, transfer), 2, "no exchange of this handle");
+    return transfer;
+}
+
+/* wait(exchange) → response  or nil, failure; blocks until this one has ended */
+static int http_wait(lua_State *L)
+{
+    struct http *http = check_handle(L);
+    struct cr_transfer *transfer = check_transfer(L, http);
+    lua_settop(L, 2);
+    cr_http_wait(http->handle, transfer);
+    return push_result(L, http, transfer);
+}
+
+/* cancel(exchange): ends it; it is not told any more */
+static int http_cancel(lua_State *L)
+{
+    struct http *http = check_handle(L);
+    cr_http_release(http->handle, check_transfer(L, http));
+    return 0;
 }
 
 void lcr_open_http(lua_State *L)
 {
     static const luaL_Reg methods[] = {
+        {"cancel", http_cancel},
         {"close", http_close},
         {"exchange", http_exchange},
+        {"next", http_next},
         {"send", http_send},
+        {"start", http_start},
+        {"start_signed", http_start_signed},
+        {"wait", http_wait},
         {NULL, NULL},
     };
     lcr_new_metatable(L, HTTP, methods, http_gc);

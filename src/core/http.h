@@ -1,13 +1,15 @@
 /*
- * One HTTP exchange at a time on a libcurl handle that is kept and reused.
+ * HTTP exchanges, many at a time, over one libcurl multi handle that is kept and reused.
  *
- * Reuse keeps the connection alive between exchanges, and with it TLS sessions and DNS answers.
- * What the handle does is fixed here, for every exchange: TLS 1.2 or newer with peer and host
- * verified, http and https only, no redirects, no signals, no cookies, gzip accepted, header and
- * body size capped (the body after decompression). What changes comes in the request.
+ * Reuse keeps connections alive between exchanges, and with them TLS sessions and DNS answers. An
+ * exchange is started, runs whenever cr_http_next is called, and is told when it has ended;
+ * cr_http_wait is the blocking way for a single one. libcurl is driven by events
+ * (curl_multi_socket_action over epoll): what a step costs does not grow with the number of
+ * exchanges in flight.
  *
- * libcurl's callbacks only append to bounded buffers. Answer slices point into the handle and
- * stay valid until its next exchange or cr_http_forget. One thread at a time may use a handle.
+ * The slices of an answer point into its exchange and stay valid until cr_http_release. One thread
+ * at a time may use a handle. In a child process a handle starts anew: its parent's connections
+ * are left alone, and exchanges that ran in the parent have failed.
  */
 #ifndef CR_CORE_HTTP_H
 #define CR_CORE_HTTP_H
@@ -24,6 +26,8 @@ enum {
     CR_MAX_REQUEST_HEADERS = 64,
     CR_MAX_RESPONSE_HEADER_BYTES = 64 * 1024,
     CR_MAX_RESPONSE_HEADERS = 200,
+    CR_MAX_REQUEST_BODY_BYTES = 16 * 1024 * 1024,
+    CR_MAX_TRANSFERS = 10000, /* of one handle, in flight */
     CR_FAILURE_TEXT_SIZE = 320
 };
 
@@ -57,20 +61,37 @@ struct cr_http_failure {
     bool sent; /* part of the request may have reached the server */
 };
 
-struct cr_http; /* the handle */
+struct cr_http;     /* the handle */
+struct cr_transfer; /* one exchange; the handle's until cr_http_release */
 
-/* NULL when out of memory or when libcurl cannot be initialised. */
+/* NULL when out of memory or descriptors, or when libcurl cannot be initialised. */
 struct cr_http *cr_http_new(void);
-void cr_http_free(struct cr_http *http); /* NULL is fine */
+void cr_http_free(struct cr_http *http); /* ends what runs; NULL is fine */
 
-/* CR_OK with `response` filled, whatever the HTTP status; else CR_ETRANSFER with `failure`
- * filled. */
-enum cr_status cr_http_exchange(struct cr_http *http, const struct cr_http_request *request,
-                                struct cr_http_response *response,
-                                struct cr_http_failure *failure) CR_CHECKED;
+/* Starts an exchange; a copy is made of all of the request. NULL with `failure` filled when it
+ * cannot be started. */
+struct cr_transfer *cr_http_start(struct cr_http *http, const struct cr_http_request *request,
+                                  struct cr_http_failure *failure) CR_CHECKED;
 
-/* Wipes the answer, and gives back the memory of a large one; its slices are gone. */
-void cr_http_forget(struct cr_http *http);
+/* Lets exchanges run until one has ended, at most so many seconds (0: what is to be done now).
+ * Returns one that has ended, each one once; NULL when there is none. */
+struct cr_transfer *cr_http_next(struct cr_http *http, double seconds) CR_CHECKED;
+
+/* Lets exchanges run until this one has ended. cr_http_next will not tell it; others that end
+ * meanwhile it will. */
+void cr_http_wait(struct cr_http *http, struct cr_transfer *transfer);
+
+/* Whether this is an exchange of the handle that has not been told to have ended. Looks at all. */
+bool cr_http_has(const struct cr_http *http, const struct cr_transfer *transfer);
+
+/* How an exchange has ended: CR_OK with `response` filled, whatever the HTTP status; else
+ * CR_ETRANSFER with `failure` filled. */
+enum cr_status cr_http_result(const struct cr_transfer *transfer, struct cr_http_response *response,
+                              struct cr_http_failure *failure) CR_CHECKED;
+
+/* Gives the exchange back, and wipes it. One that still runs is ended, and its connection closed:
+ * nothing of it is sent or received any more. */
+void cr_http_release(struct cr_http *http, struct cr_transfer *transfer);
 
 /* The next header of a raw block: moves `block` behind it and fills `header` (name and trimmed
  * value). False at the end. Lines without a colon are passed over. */
