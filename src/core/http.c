@@ -418,7 +418,7 @@ struct cr_transfer *cr_http_next(struct cr_http *http, double seconds)
     const double longest = 1e9;
     int64_t until =
         seconds > 0 ? now() + (int64_t)((seconds < longest ? seconds : longest) * 1e9) : 0;
-    if (is_open(http) && http->done == NULL && http->running > 0) {
+    if (http->done == NULL && http->running > 0 && is_open(http)) {
         do {
             guarded_step(http, until);
         } while (http->done == NULL && http->running > 0 && until > 0 && now() < until);
@@ -428,7 +428,7 @@ struct cr_transfer *cr_http_next(struct cr_http *http, double seconds)
 
 void cr_http_wait(struct cr_http *http, struct cr_transfer *transfer)
 {
-    while (is_open(http) && transfer->state == CR_TRANSFER_RUNNING) {
+    while (transfer->state == CR_TRANSFER_RUNNING && is_open(http)) {
         guarded_step(http, -1);
     }
     if (transfer->state == CR_TRANSFER_DONE) {
@@ -486,7 +486,7 @@ enum cr_status cr_http_result(const struct cr_transfer *transfer, struct cr_http
 
 void cr_http_release(struct cr_http *http, struct cr_transfer *transfer)
 {
-    if (is_open(http) && transfer->state == CR_TRANSFER_RUNNING) {
+    if (transfer->state == CR_TRANSFER_RUNNING && is_open(http)) {
         curl_multi_remove_handle(http->multi, transfer->easy);
         http->running--;
     } else if (transfer->state == CR_TRANSFER_DONE) {

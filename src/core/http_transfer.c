@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_TRUST_BYTES = 16 * 1024 };
+enum { MAX_REQUEST_HEADER_BYTES = 64 * 1024, MAX_ROUTE_BYTES = 32 * 1024 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *user)
 {
@@ -112,6 +112,7 @@ static bool set_fixed_options(struct cr_transfer *transfer)
     ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->sockets) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->list) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request) == CURLE_OK;
     ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) == CURLE_OK;
     /* A libcurl built without zlib refuses, and then simply gets plain answers. */
@@ -204,16 +205,28 @@ static long milliseconds(double seconds)
     return value < longest ? (long)value : (long)longest;
 }
 
+/* Whether the time is not set yet; notes that it is. */
+static bool is_new(long *known, long value)
+{
+    bool is_other = *known != value;
+    *known = value;
+    return is_other;
+}
+
+/* What the exchange before was sent with is left as it is: most are like it. */
 static bool set_options(struct cr_transfer *transfer, const struct cr_http_request *request)
 {
     CURL *easy = transfer->easy;
+    long timeout = milliseconds(request->timeout);
+    long connect_timeout = milliseconds(request->connect_timeout);
+    bool is_plain_get = strcmp(request->method, "GET") == 0 && request->body.length == 0;
     bool ok = curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK;
-    cr_buffer_append_slice(&transfer->payload, request->body);
-    ok = ok && transfer->payload.status == CR_OK;
-    if (strcmp(request->method, "GET") == 0 && request->body.length == 0) {
+    if (is_plain_get && !transfer->is_plain_get) {
         ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
         ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK;
-    } else {
+    } else if (!is_plain_get) {
+        cr_buffer_append_slice(&transfer->payload, request->body);
+        ok = ok && transfer->payload.status == CR_OK;
         ok = ok && curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
         ok = ok &&
              curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -222,42 +235,57 @@ static bool set_options(struct cr_transfer *transfer, const struct cr_http_reque
                                     (curl_off_t)request->body.length) == CURLE_OK;
         ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
     }
-    ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->list) == CURLE_OK;
-    ok = ok &&
-         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request->timeout)) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                                milliseconds(request->connect_timeout)) == CURLE_OK;
-    ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy) == CURLE_OK;
+    transfer->is_plain_get = ok && is_plain_get;
+    if (is_new(&transfer->timeout, timeout)) {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout) == CURLE_OK;
+    }
+    if (is_new(&transfer->connect_timeout, connect_timeout)) {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout) == CURLE_OK;
+    }
     return ok;
+}
+
+/* Whom an exchange trusts and what proxy it goes through, each with its NUL: what the handle is set
+ * to for one exchange after another. */
+static void append_route(struct cr_buffer *route, const struct cr_http_request *request)
+{
+    const char *const parts[] = {request->ca_file, request->ca_path, request->proxy};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        cr_buffer_append_char(route, parts[i] != NULL ? '=' : '-');
+        cr_buffer_append_text(route, parts[i] != NULL ? parts[i] : "");
+        cr_buffer_append_char(route, '\0');
+    }
 }
 
 /* libcurl knows no way back to its built-in CA file but a reset (which keeps the connections), so
  * the handle remembers what it is set to and is reset when an exchange trusts another CA. */
-static bool set_trust(struct cr_transfer *transfer, const struct cr_http_request *request)
+static bool set_route(struct cr_transfer *transfer, const struct cr_http_request *request)
 {
-    const char *file = request->ca_file != NULL ? request->ca_file : "";
-    const char *path = request->ca_path != NULL ? request->ca_path : "";
-    size_t file_size = strlen(file) + 1, path_size = strlen(path) + 1;
-    struct cr_buffer *trust = &transfer->trust;
-    bool is_set = trust->length == 0 ? file_size + path_size == 2
-                                     : trust->length == file_size + path_size &&
-                                           memcmp(trust->data, file, file_size) == 0 &&
-                                           memcmp(trust->data + file_size, path, path_size) == 0;
-    if (is_set && !transfer->trust_unknown) {
+    struct cr_buffer *route = &transfer->route, *wanted = &transfer->wanted_route;
+    CURL *easy = transfer->easy;
+    cr_buffer_clear(wanted);
+    append_route(wanted, request);
+    if (wanted->status != CR_OK) {
+        return false;
+    }
+    if (route->length == wanted->length && memcmp(route->data, wanted->data, wanted->length) == 0) {
         return true;
     }
-    curl_easy_reset(transfer->easy);
-    cr_buffer_clear(trust);
-    cr_buffer_append(trust, file, file_size);
-    cr_buffer_append(trust, path, path_size);
-    bool ok = trust->status == CR_OK && set_fixed_options(transfer);
+    curl_easy_reset(easy);
+    cr_buffer_clear(route);
+    transfer->is_plain_get = false;
+    transfer->timeout = transfer->connect_timeout = 0;
+    bool ok = set_fixed_options(transfer);
     if (request->ca_file != NULL) {
-        ok = ok && curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, file) == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file) == CURLE_OK;
     }
     if (request->ca_path != NULL) {
-        ok = ok && curl_easy_setopt(transfer->easy, CURLOPT_CAPATH, path) == CURLE_OK;
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CAPATH, request->ca_path) == CURLE_OK;
     }
-    transfer->trust_unknown = !ok;
+    ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy) == CURLE_OK;
+    if (ok) {
+        append_route(route, request); /* without room for it it is set anew the next time */
+    }
     return ok;
 }
 
@@ -272,9 +300,10 @@ struct cr_transfer *cr_transfer_new(struct cr_sockets *sockets)
     cr_buffer_init(&transfer->body, 0, true); /* may hold a password or a token */
     cr_buffer_init(&transfer->lines, MAX_REQUEST_HEADER_BYTES, true);
     cr_buffer_init(&transfer->payload, CR_MAX_REQUEST_BODY_BYTES, true);
-    cr_buffer_init(&transfer->trust, MAX_TRUST_BYTES, false);
+    cr_buffer_init(&transfer->route, MAX_ROUTE_BYTES, true); /* a proxy may have a password */
+    cr_buffer_init(&transfer->wanted_route, MAX_ROUTE_BYTES, true);
     transfer->easy = curl_easy_init();
-    if (transfer->easy == NULL || !set_fixed_options(transfer)) {
+    if (transfer->easy == NULL) {
         cr_transfer_free(transfer);
         return NULL;
     }
@@ -289,7 +318,8 @@ void cr_transfer_free(struct cr_transfer *transfer)
         cr_buffer_clean_up(&transfer->body);
         cr_buffer_clean_up(&transfer->lines);
         cr_buffer_clean_up(&transfer->payload);
-        cr_buffer_clean_up(&transfer->trust);
+        cr_buffer_clean_up(&transfer->route);
+        cr_buffer_clean_up(&transfer->wanted_route);
         free(transfer);
     }
 }
@@ -320,7 +350,7 @@ enum cr_status cr_transfer_prepare(struct cr_transfer *transfer,
                               "the method is not made of upper-case letters");
     }
     enum cr_status status = build_headers(transfer, request, failure);
-    if (status == CR_OK && (!set_trust(transfer, request) || !set_options(transfer, request))) {
+    if (status == CR_OK && (!set_route(transfer, request) || !set_options(transfer, request))) {
         status = cr_http_refuse(failure, "OutOfMemory",
                                 "libcurl did not take the options of the request");
     }
@@ -342,8 +372,9 @@ void cr_transfer_forget(struct cr_transfer *transfer)
     enum { KEPT = 1024 * 1024 }; /* bytes; a larger answer gives its memory back */
     /* The easy handle outlives the headers and the body; V1's URL holds the session token. */
     curl_easy_setopt(transfer->easy, CURLOPT_URL, NULL);
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
+    if (transfer->payload.length > 0) {
+        curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
+    }
     if (transfer->on_fresh) {
         curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 0L);
         transfer->on_fresh = false;

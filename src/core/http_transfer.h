@@ -55,8 +55,12 @@ struct cr_transfer {
     struct cr_buffer lines;   /* request headers, "name: value" and NUL each */
     struct cr_buffer payload; /* body of the request */
     struct curl_slist list[CR_MAX_REQUEST_LINES];
-    struct cr_buffer trust; /* CA file and path the handle is set to, each with its NUL */
-    bool trust_unknown;     /* setting them failed half-way */
+
+    /* What the easy handle is set to. */
+    struct cr_buffer route; /* see set_route; empty when that is not known */
+    struct cr_buffer wanted_route;
+    long timeout, connect_timeout; /* milliseconds, 0 for not set */
+    bool is_plain_get;
 
     bool sent;     /* the request has been handed to a connection */
     bool resent;   /* libcurl wanted to send it once more, and was stopped */

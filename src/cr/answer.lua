@@ -107,8 +107,12 @@ end
 
 --- The body as a table, or nil and an error.
 local function read(response)
-  local body = response.body:gsub("^\239\187\191", "") -- a byte order mark
-  local first = body:match("^%s*(%S)")
+  local body = response.body
+  local first = body:sub(1, 1)
+  if first ~= "{" then
+    body = body:gsub("^\239\187\191", "") -- a byte order mark
+    first = body:match("^%s*(%S)")
+  end
   if not first then
     return nil, unreadable("EmptyBody", "has no body", response)
   end
@@ -132,7 +136,9 @@ end
 --- HTTP 200: `IsSuccess` decides where it is given, else `Code` where that is given.
 local function says_no(object)
   local is_success, code = object.IsSuccess, object.Code
-  if is_success == nil and code == nil then
+  if is_success == true then
+    return false
+  elseif is_success == nil and code == nil then
     is_success, code = object.isSuccess, object.code
   end
   if is_success ~= nil then

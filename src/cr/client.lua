@@ -83,24 +83,52 @@ local function settings_of(self, level)
   return get()
 end
 
--- A request of the core, taken out while a call uses it: calls that overlap (in coroutines, from
--- finalizers) find none and make their own; one lost to an error that was raised is collected.
-local idle_request
+-- Requests of the core that no call uses. A call takes one out: calls that overlap (in coroutines,
+-- from finalizers) have one each; one lost to an error that was raised is collected.
+local idle_requests = { count = 0 }
+local KEPT_REQUESTS = 64
+
+local function take_request()
+  local count = idle_requests.count
+  if count == 0 then
+    return core.request()
+  end
+  local request = idle_requests[count]
+  idle_requests[count], idle_requests.count = nil, count - 1
+  return request
+end
+
+local function put_back(request)
+  request:clear()
+  local count = idle_requests.count
+  if count < KEPT_REQUESTS then
+    idle_requests[count + 1], idle_requests.count = request, count + 1
+  end
+end
+
+--- A call with settings that are resolved.
+function client.perform(settings, operation, params)
+  local request = take_request()
+  local answer_table, err, info = pipeline.run(request, operation, params, settings)
+  put_back(request)
+  return answer_table, err, info
+end
+
+--- The operation as these options want it called.
+local function with_method(operation, options)
+  if options.method and options.method ~= operation.method then
+    return setmetatable({ other_method = options.method }, { __index = operation })
+  end
+  return operation
+end
 
 local function call(self, operation, params, options)
   local settings = settings_of(self)
   if options then
     settings = resolve(options, settings)
-    if options.method and options.method ~= operation.method then
-      operation = setmetatable({ other_method = options.method }, { __index = operation })
-    end
+    operation = with_method(operation, options)
   end
-  local request = idle_request or core.request()
-  idle_request = nil
-  local answer_table, err, info = pipeline.run(request, operation, params or NO_PARAMETERS,
-    settings)
-  request:clear()
-  idle_request = request
+  local answer_table, err, info = client.perform(settings, operation, params or NO_PARAMETERS)
   return answer_table, err, info
 end
 
@@ -121,26 +149,38 @@ local function check_call(name, params, options, own)
   end
 end
 
-local function call_by_name(self, name, params, options)
+--- The operation of that name; with `options.method` one that is not in the table too.
+-- @return operation, or nil, error
+function client.find_operation(name, options)
   local operation = operations.find(name)
-  if not operation then
-    if not (options and options.method) then
-      local best = operations.suggestion(name)
-      return nil, new_error {
-        kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
-        message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
-        hint = not best and "if it is newer than this library, give options.method" or nil,
-      }
-    end
-    if not name:find("^%a[%w_]*$") then
-      return nil, new_error {
-        kind = "validation", code = "UnknownOperation", retryable = false, operation = "call",
-        message = "an operation's name is made of letters and digits",
-      }
-    end
-    operation = operations.unlisted(name, options.method)
+  if operation then
+    return options and with_method(operation, options) or operation
   end
-  return call(self, operation, params, options)
+  local method = options and options.method
+  if not method then
+    local best = operations.suggestion(name)
+    return nil, new_error {
+      kind = "validation", code = "UnknownOperation", retryable = false, operation = name,
+      message = "no such operation" .. (best and "; did you mean " .. best .. "?" or ""),
+      hint = not best and "if it is newer than this library, give options.method" or nil,
+    }
+  elseif not name:find("^%a[%w_]*$") then
+    return nil, new_error {
+      kind = "validation", code = "UnknownOperation", retryable = false, operation = "call",
+      message = "an operation's name is made of letters and digits",
+    }
+  end
+  return operations.unlisted(name, method)
+end
+
+local function call_by_name(self, name, params, options)
+  local operation, err = client.find_operation(name, options)
+  if not operation then
+    return nil, err
+  end
+  local answer_table, info
+  answer_table, err, info = call(self, operation, params, options)
+  return answer_table, err, info
 end
 
 local function check_name(name)

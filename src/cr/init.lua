@@ -89,10 +89,10 @@ end
 -- Methods of clients that are there on the default client too, as `cr.<name>(…)`.
 local METHODS = { explain = true, items = true, map = true, pages = true, wait_for = true }
 
---- The scheduler: every call inside `main` yields instead of blocking. See scheduler.lua.
+--- Many calls at once: every call inside `main` yields instead of blocking. See run.lua.
 -- @function run
 function lazy.run()
-  return require("cr.scheduler").run
+  return require "cr.run"
 end
 
 --- The smallest RAM policy for some operations. See policy.lua.

@@ -244,13 +244,20 @@ local function perform(operation, request, settings, endpoint)
     number = 0, free = 0, pause = 0, credential = false, time = 0, mended = NOTHING,
     ends = settings.deadline and settings.clock() + settings.deadline,
   }
+  local transport = settings.transport
   while true do
     attempt.number = attempt.number + 1
     attempt.warnings, attempt.delay = nil, nil
     if settings.learnt.pace then
       keep_pace(attempt)
     end
+    if transport.enter then
+      transport.enter()
+    end
     local result, err, response = try(attempt)
+    if transport.leave then
+      transport.leave()
+    end
     learn(attempt, result, err)
     local pause, gave_up
     if err then
@@ -268,7 +275,7 @@ local function perform(operation, request, settings, endpoint)
     end
     attempt.pause = pause
     if pause > 0 then
-      settings.transport.sleep(pause)
+      transport.sleep(pause)
     end
   end
 end

@@ -1,4 +1,5 @@
---- The default transport: one libcurl handle, kept, blocking.
+--- The default transport: one libcurl handle, kept, blocking; within a task of the scheduler, the
+-- scheduler's handle, where what would block yields.
 --
 -- A transport is a table of three functions:
 --
@@ -10,13 +11,17 @@
 --   tls, first_byte, total (seconds since the start), connection_reused.
 -- - `sleep(seconds)`
 -- - `now()`, seconds since the epoch
+--
+-- Only the library's own transports have `send` (a request of the core instead of a table),
+-- `yields` and, around every attempt, `enter` and `leave`.
 
 local core = require "cr.core"
+local running = require "cr.running"
 
 return function()
   local idle
 
-  local transport = { now = core.time, sleep = core.sleep }
+  local transport = { now = core.time }
 
   --- A handle, taken out while it works: a call from a finalizer in between finds none and makes
   -- its own.
@@ -30,7 +35,38 @@ return function()
     return made, { code = "OutOfMemory", message = reason, sent = false }
   end
 
+  function transport.sleep(seconds)
+    local task = running.task
+    if task then
+      task.scheduler:sleep(seconds)
+    else
+      core.sleep(seconds)
+    end
+  end
+
+  function transport.yields()
+    return running.task ~= nil and running.task.scheduler:yields()
+  end
+
+  function transport.enter()
+    local task = running.task
+    if task then
+      task.scheduler:enter()
+    end
+  end
+
+  function transport.leave()
+    local task = running.task
+    if task then
+      task.scheduler:leave(task)
+    end
+  end
+
   function transport.exchange(request)
+    local task = running.task
+    if task then
+      return task.scheduler:exchange(request)
+    end
     local handle, failure = take()
     if not handle then
       return nil, failure
@@ -43,6 +79,10 @@ return function()
 
   --- The same for a request of the core (`cr.core.request`), without a table in between.
   function transport.send(request, settings, timeout)
+    local task = running.task
+    if task then
+      return task.scheduler:send(request, settings, timeout)
+    end
     local handle, failure = take()
     if not handle then
       return nil, failure
@@ -53,8 +93,12 @@ return function()
     return response, failure
   end
 
-  --- Drops the kept connection; the next exchange makes a new one.
+  --- Drops the kept connections; the next exchange makes a new one.
   function transport.close()
+    local scheduler = package.loaded["cr.scheduler"]
+    if scheduler then
+      scheduler.close()
+    end
     local handle = idle
     idle = nil
     if handle then
