@@ -138,7 +138,7 @@ describe("the layers of the source", function()
     local paths = including("curl/", { "src" })
     assert.is_true(#paths > 0)
     for _, path in ipairs(paths) do
-      assert.matches("^src/core/http[%w_]*%.c$", path)
+      assert.matches("^src/core/http[%w_]*%.[ch]$", path)
     end
   end)
 

@@ -77,7 +77,8 @@ end
 
 local function work(self)
   local task = running.task
-  for index, item in take, self do
+  local index, item = take(self)
+  while index do -- no for loop: plain Lua 5.1 cannot yield in its iterator
     task.index = index
     if type(item) == "table" then
       local answer, err, info = client.perform(self.settings, self.operation, item)
@@ -85,6 +86,7 @@ local function work(self)
     else
       deliver(self, { index, nil, wrong_item(self, index, item) })
     end
+    index, item = take(self)
   end
 end
 
