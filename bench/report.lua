@@ -237,6 +237,67 @@ function benches.throttle()
     ("%.3f"):format(seconds / ideal), "1.3", note)
 end
 
+--- An emulator: {endpoint, key, secret, stop()}.
+local function start_emulator()
+  local pipe = assert(io.popen("exec " .. quote(os.getenv "CR_BIN") .. " emulator"))
+  local values = {}
+  for line in pipe:lines() do
+    local name, value = line:match("^export ([%w_]+)='?(.-)'?$")
+    values[name or ""] = value
+    if name == "CR_EMULATOR_PID" then
+      break
+    end
+  end
+  return {
+    endpoint = values.ALIBABA_CLOUD_ENDPOINT, key = values.ALIBABA_CLOUD_ACCESS_KEY_ID,
+    secret = values.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+    stop = function()
+      assert(os.execute("kill " .. values.CR_EMULATOR_PID))
+      pipe:close()
+    end,
+  }
+end
+
+--- Rows of "map" against one server, the client on one core and the server on the other.
+-- @tparam ?string prefix of commands, which gives them the server's credentials
+local function compare_maps(name, endpoint, ca_file, prefix, count, pin)
+  local ROUNDS = 15
+  local requests = DIR .. "/requests"
+  prefix = prefix or ""
+  assert(os.execute(("%s%s map.lua %s %s --requests %d >%s"):format(prefix, LUA, endpoint, ca_file,
+    (ROUNDS + 1) * count, quote(requests))))
+  local bare = start(("%s%s/map %s 64 %s"):format(pin, quote(BIN), ca_file, quote(requests)))
+  local many = start(("%s%s%s map.lua %s %s 64"):format(prefix, pin, LUA, endpoint, ca_file))
+  local one = start(("%s%s%s map.lua %s %s 1"):format(prefix, pin, LUA, endpoint, ca_file))
+  local few = math.floor(count / 8)
+  local results = take_turns(ROUNDS, { { bare, "map", count }, { many, "map", count },
+    { one, "blocking", few }, { one, "map", few } })
+  one.stop()
+  many.stop()
+  bare.stop()
+  local rate, paired = ratios(results[2].wall, results[1].wall) -- of calls a second
+  row("map, 64 in flight, " .. name, microseconds(median(results[1].wall)),
+    microseconds(median(results[2].wall)), rate, "0.9",
+    ("calls/s; pairs %s; CPU of the client %s and %s"):format(paired,
+      microseconds(median(results[1].cpu)), microseconds(median(results[2].cpu))))
+  compare("map, 1 in flight, " .. name, results[3].wall, results[4].wall, "1", "to blocking calls")
+end
+
+function benches.map()
+  local all = cores()
+  local pin = #all > 1 and ("taskset -c %d "):format(all[2]) or ""
+  if #all > 1 then
+    assert(os.execute(("taskset -cp %d %s >/dev/null"):format(all[1], SERVER)))
+  end
+  compare_maps("a server that only answers", HTTP, "''", nil, 4000, pin)
+  compare_maps("the same with TLS", HTTPS, quote(DIR .. "/certificate.pem"), nil, 4000, pin)
+  local emulator = start_emulator()
+  compare_maps("the emulator", emulator.endpoint, "''",
+    ("env ALIBABA_CLOUD_ACCESS_KEY_ID=%s ALIBABA_CLOUD_ACCESS_KEY_SECRET=%s "):format(
+      quote(emulator.key), quote(emulator.secret)), 1200, pin)
+  emulator.stop()
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
