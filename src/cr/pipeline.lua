@@ -235,19 +235,23 @@ local function learn(attempt, result, err)
   end
 end
 
-local NOTHING = {}
+-- What only calls with more than one attempt write: `pause` before this attempt (seconds), `free`
+-- attempts that do not count, what was `mended`.
+local first_attempt = { __index = { pause = 0, free = 0, mended = {} } }
 
 --- All attempts of a call whose parameters are valid.
 local function perform(operation, request, settings, endpoint)
-  local attempt = {
+  local attempt = setmetatable({
     operation = operation, request = request, settings = settings, endpoint = endpoint,
-    number = 0, free = 0, pause = 0, credential = false, time = 0, mended = NOTHING,
+    number = 0, credential = false, time = 0,
     ends = settings.deadline and settings.clock() + settings.deadline,
-  }
+  }, first_attempt)
   local transport = settings.transport
   while true do
     attempt.number = attempt.number + 1
-    attempt.warnings, attempt.delay = nil, nil
+    if attempt.number > 1 then
+      attempt.warnings, attempt.delay = nil, nil
+    end
     if settings.learnt.pace then
       keep_pace(attempt)
     end
