@@ -183,9 +183,9 @@ local function call_by_name(self, name, params, options)
   return answer_table, err, info
 end
 
-local function check_name(name)
+local function check_name(method, name)
   if type(name) ~= "string" then
-    error(("call: the operation's name must be a string, got a %s"):format(type(name)), 3)
+    error(("%s: the operation's name must be a string, got a %s"):format(method, type(name)), 3)
   end
 end
 
@@ -197,7 +197,7 @@ end
 -- @return the answer's table, nil, info
 -- @return nil, error
 function Client:call(name, params, options)
-  check_name(name)
+  check_name("call", name)
   check_call(name, params, options)
   local result, err, info = call_by_name(self, name, params, options)
   return result, err, info
@@ -206,7 +206,7 @@ end
 --- `Client.call` on a client that is asked for at each call.
 function client.module_call(default)
   return function(name, params, options)
-    check_name(name)
+    check_name("call", name)
     check_call(name, params, options)
     local result, err, info = call_by_name(default(), name, params, options)
     return result, err, info
@@ -255,6 +255,7 @@ local MODULES = {
 client.settings_of = settings_of
 client.resolve = resolve
 client.check_call = check_call
+client.check_name = check_name
 
 --- `client:<method>(…)` on a client that is asked for at each call; nil for a name that is none.
 function client.module_method(name, default)
