@@ -159,6 +159,7 @@ build = {
     ["cr.trim"] = "src/cr/trim.lua",
     ["cr.user_agent"] = "src/cr/user_agent.lua",
     ["cr.version"] = "src/cr/version.lua",
+    ["cr.wait_for"] = "src/cr/wait_for.lua",
   },
   install = {
     bin = { cr = "bin/cr" },

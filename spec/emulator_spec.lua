@@ -346,6 +346,7 @@ describe("the emulator", function()
         CreateRepository = { InstanceId = INSTANCE, RepoNamespaceName = "team", RepoName = "typed",
           RepoType = "PRIVATE", Summary = "s" },
         GetRepoTag = SAMPLE,
+        GetRepoTagScanStatus = SAMPLE,
         ListRepoTag = repository,
         DeleteRepoTag = SAMPLE,
         GetAuthorizationToken = { InstanceId = INSTANCE },

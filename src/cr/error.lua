@@ -3,7 +3,8 @@
 -- Fields: `kind` ("validation", "credentials", "transport", "service", "response"), `code`,
 -- `message`, and where known `operation`, `http_status`, `request_id`, `attempts`, `retryable`,
 -- `hint` (what to do), `recommend` (the service's troubleshooting address), `access_denied` (the
--- service's account of the missing permission). `tostring` gives all of it in one line.
+-- service's account of the missing permission); of a wait also `answer` (the last one) and `cause`
+-- (the error of the last call). `tostring` gives all of it in one line.
 
 local trim = require "cr.trim"
 

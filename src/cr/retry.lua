@@ -79,7 +79,7 @@ end
 
 --- Between 0 and 1, from the CSPRNG: `math.random` is the host program's, and starts alike in
 -- every process of Lua 5.1.
-local function random()
+function retry.random()
   return tonumber((core.nonce() or "80000000"):sub(1, 8), 16) / 0xFFFFFFFF
 end
 
@@ -88,7 +88,7 @@ end
 local function pause_after(attempt, response)
   local asked = response and asked_for(response)
   local grown = math.min(FIRST_PAUSE * 2 ^ (attempt - 1), asked and LONGEST_JITTER or LONGEST_PAUSE)
-  return math.min((asked or 0) + random() * grown, LONGEST_PAUSE)
+  return math.min((asked or 0) + retry.random() * grown, LONGEST_PAUSE)
 end
 
 --- Whether being throttled is a matter of pace alone: the service says when to come again, and
@@ -144,7 +144,7 @@ function retry.next(attempt, err, response)
     return nil, "budget"
   end
   return pause or math.max(pause_after(attempt.number, response), err.retry_after or 0,
-    is_throttled and pace.penalty(settings.learnt, random()) or 0)
+    is_throttled and pace.penalty(settings.learnt, retry.random()) or 0)
 end
 
 --- Takes note of an attempt that succeeded: successes pay for repeated attempts.

@@ -49,6 +49,7 @@ end
 local ACTIONS = {
   DeleteRepoTag = "cr:DeleteRepositoryTag",
   GetRepoTag = "cr:ListRepositoryTag",
+  GetRepoTagScanStatus = "cr:GetScan",
   ListRepoTag = "cr:ListRepositoryTag",
 }
 
@@ -58,6 +59,7 @@ local RESOURCES = {
   GetInstance = "instance/{InstanceId}",
   GetNamespace = "repository/{InstanceId}/{NamespaceName}",
   GetRepoTag = "repository/{InstanceId}",
+  GetRepoTagScanStatus = "repository/{InstanceId}/{NamespaceName}/{RepositoryName}",
   GetRepository = "repository/{InstanceId}/{NamespaceName}/{RepositoryName}",
   ListRepository = "repository/{InstanceId}/{NamespaceName}/*",
 }

@@ -105,7 +105,12 @@ return {
                 },
                 { Tag = "0.9", ImageCreate = 1569888000000, ImageSize = 26214400 },
                 { Tag = "0.8", ImageCreate = 1567296000000, Status = "DELETING" },
-                { Tag = "latest", ImageCreate = 1572839125000, ImageSize = 27107966 },
+                {
+                  Tag = "latest",
+                  ImageCreate = 1572839125000,
+                  ImageSize = 27107966,
+                  scans = { "SCANNING", "COMPLETE" },
+                },
               },
             },
             {

@@ -13,7 +13,7 @@ local MAX_GENERATED = 100000
 
 local TAG = {
   Tag = "string!", Status = "string", ImageCreate = "integer", ImageUpdate = "integer",
-  ImageSize = "integer", Digest = "string", ImageId = "string",
+  ImageSize = "integer", Digest = "string", ImageId = "string", scans = { list = "string" },
 }
 local GENERATE = { count = "integer!", prefix = "string" }
 local REPOSITORY = {

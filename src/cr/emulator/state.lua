@@ -93,6 +93,7 @@ local function new_tag(repository, given)
     Digest = digits(seed, 64), ImageId = digits(seed + 1, 64),
   }, given)
   tag.ImageUpdate = tag.ImageUpdate or tag.ImageCreate
+  tag.scans = given.scans -- statuses of its scan, one after the other
   return tag
 end
 
