@@ -1,6 +1,8 @@
 --- What the README lists is what there is.
 
+local child = require "spec.support.child"
 local config = require "cr.config"
+local emulator = require "spec.support.emulator"
 local fixture = require "spec.support.fixture"
 
 local README = fixture.read "README.md"
@@ -40,6 +42,7 @@ describe("the README", function()
   it("lists codes of errors as the source that makes them writes them", function()
     local source = {}
     for _, file in ipairs { "src/cr/client.lua", "src/cr/pipeline.lua", "src/cr/exchange.lua",
+      "src/cr/paging.lua", "src/cr/pager.lua", "src/cr/wait_for.lua",
       "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
       "src/cr/transport/curl.lua", "src/core/http.c", "src/binding/request.c" } do
       source[#source + 1] = fixture.read(file)
@@ -51,6 +54,20 @@ describe("the README", function()
         assert.truthy(source:find('"' .. code .. '"', 1, true), code)
       end
     end
+  end)
+
+  it("reads pages and waits as its example says", function()
+    local text = section "Pages, items and waiting"
+    local code, printed = text:match("```lua\n(.-)```\n\nprints, against the emulator:\n\n(.-)\n\n%S")
+    local server = emulator.start()
+    finally(function() server:stop() end)
+    local output, ok = child.lua(code, {
+      ALIBABA_CLOUD_ENDPOINT = server.endpoint, ALIBABA_CLOUD_REGION_ID = server.region,
+      ALIBABA_CLOUD_ACCESS_KEY_ID = server.access_key_id,
+      ALIBABA_CLOUD_ACCESS_KEY_SECRET = server.access_key_secret,
+    })
+    assert.is_true(ok, output)
+    assert.equal(printed:gsub("    ", "") .. "\n", output)
   end)
 
   it("lists every code that the transport gives", function()
