@@ -58,7 +58,8 @@ describe("the README", function()
 
   it("reads pages and waits as its example says", function()
     local text = section "Pages, items and waiting"
-    local code, printed = text:match("```lua\n(.-)```\n\nprints, against the emulator:\n\n(.-)\n\n%S")
+    local code, printed = text:match(
+      "```lua\n(.-)```\n\nprints, against the emulator:\n\n(.-)\n\n%S")
     local server = emulator.start()
     finally(function() server:stop() end)
     local output, ok = child.lua(code, {
