@@ -1,168 +1,43 @@
---- Writes src/core/operations_data.c from api/cr-2018-12-01.json.
+--- Writes what is generated from api/cr-2018-12-01.json, see OUTPUTS.
 --
--- The JSON file holds the facts of the API; this program turns them into the constant tables that
--- the core compiles in. The output depends on the input alone (all names sorted), so that CI can
--- tell a stale file by comparing bytes.
+-- The JSON file holds the facts of the API. Each output depends on the files in api/ alone (all
+-- names sorted), so that CI can tell a stale one by comparing bytes.
 --
---     lua5.4 api/generate.lua            writes the file
---     lua5.4 api/generate.lua --check    exit status 1 when the file is not what it would write
+--     lua5.4 api/generate.lua            writes the files
+--     lua5.4 api/generate.lua --check    exit status 1 when one is not what it would write
 
 local cjson = require "cjson"
 
-local INPUT = "api/cr-2018-12-01.json"
-local OUTPUT = "src/core/operations_data.c"
-local MAX_PARAMETERS = 64 -- CR_MAX_PARAMETERS
+package.path = "./?.lua;" .. package.path -- it is run in the project's top folder
 
-local TYPES = {
-  string = "CR_TYPE_STRING",
-  boolean = "CR_TYPE_BOOLEAN",
-  integer = "CR_TYPE_INTEGER",
-  long = "CR_TYPE_LONG",
-  array = "CR_TYPE_ARRAY",
-  object = "CR_TYPE_OBJECT",
+local INPUT = "api/cr-2018-12-01.json"
+
+-- Paths, and the modules whose function of the facts and their source returns the text.
+local OUTPUTS = {
+  { "src/core/operations_data.c", "api.operations_c" },
+  { "types/cr.lua", "api.types" },
+  --{ "docs/operations.md", "api.reference" },
 }
 
-local out = {}
+local facts = require "api.facts"
 
-local function emit(format, ...)
-  out[#out + 1] = string.format(format, ...)
-end
+local input = assert(facts.read(INPUT), "run this from the project's top folder")
+local api = cjson.decode(input)
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
-local function quote(text)
-  return text and ('"%s"'):format((text:gsub('[\\"]', "\\%0"))) or "NULL"
-end
-
---- GetRepoTag → get_repo_tag; a run of capitals counts as one word.
-local function snake_case(name)
-  local spaced = name:gsub("(%l)(%u)", "%1_%2"):gsub("(%u)(%u%l)", "%1_%2")
-  return spaced:lower()
-end
-
-local function fields_of(schema)
-  local fields = {}
-  for _, name in ipairs(sorted_keys(schema.properties or {})) do
-    local field = schema.properties[name]
-    field.name = name
-    fields[#fields + 1] = field
-  end
-  return fields
-end
-
-local emit_list
-
---- The C initializer of one schema; emits the lists it points to first.
-local function initializer(schema, symbol, inherited_style)
-  local style = schema.style or inherited_style or "repeat"
-  local type_name = assert(TYPES[schema.type], "unknown type " .. tostring(schema.type))
-  local children
-  if schema.map then
-    type_name = "CR_TYPE_MAP"
-  elseif schema.type == "array" then
-    children = { schema.items }
-  elseif schema.type == "object" then
-    children = fields_of(schema)
-  end
-  local list = "NULL"
-  if children then
-    list = symbol .. "_" .. (schema.name or "item")
-    emit_list(list, children, style)
-  end
-  return ("{%s, %s, %s, %s, %s, %s, %d}"):format(quote(schema.name or ""), type_name,
-    style == "json" and "CR_STYLE_JSON" or "CR_STYLE_REPEAT", tostring(schema.required == true),
-    tostring(schema.deprecated == true), list, children and #children or 0)
-end
-
-function emit_list(symbol, schemas, style)
-  local rows = {}
-  for index, schema in ipairs(schemas) do
-    rows[index] = initializer(schema, symbol, style)
-  end
-  emit("static const struct cr_schema %s[] = {\n    %s,\n};\n", symbol,
-    table.concat(rows, ",\n    "))
-end
-
-local function emit_paging(symbol, paging)
-  emit("static const struct cr_paging %s = {%s, %s, %s, %s, %s};\n", symbol, quote(paging.page),
-    quote(paging.size), quote(paging.total), quote(paging.token),
-    quote(table.concat(paging.items, ".")))
-end
-
-local function operation_row(name, operation)
-  local lua_name = snake_case(name)
-  local parameters = operation.parameters
-  assert(#parameters <= MAX_PARAMETERS, name .. " has more parameters than the core can track")
-  table.sort(parameters, function(a, b) return a.name < b.name end)
-  local list, paging = "NULL", "NULL"
-  if #parameters > 0 then
-    list = lua_name
-    emit_list(list, parameters)
-  end
-  if operation.paging then
-    emit_paging(lua_name .. "_paging", operation.paging)
-    paging = "&" .. lua_name .. "_paging"
-  end
-  return ("{%s, %s, %s, %s, %d, %s, %s, %s}"):format(quote(name), quote(lua_name),
-    quote(operation.method), list, #parameters, paging, quote(operation.ram_action),
-    quote(operation.ram_resource))
-end
-
---- The hosts all follow one rule, so that only "has a VPC host" needs keeping; the rule is
--- checked here for every region listed.
-local function region_row(id, hosts)
-  assert(hosts.public == "cr." .. id .. ".aliyuncs.com", "public host of " .. id)
-  assert(hosts.vpc == nil or hosts.vpc == "cr-vpc." .. id .. ".aliyuncs.com", "VPC host of " .. id)
-  return ("{%s, %s}"):format(quote(id), tostring(hosts.vpc ~= nil))
-end
-
-local function rows(map, row)
-  local list = {}
-  for index, name in ipairs(sorted_keys(map)) do
-    list[index] = row(name, map[name])
-  end
-  return table.concat(list, ",\n    ")
-end
-
-local function generate(api)
-  emit("/* Generated by api/generate.lua from %s. Do not edit. */\n", INPUT)
-  emit('#include "operations.h"\n')
-  emit("/* clang-format off */\n")
-  emit('const char cr_api_version[] = %s;\n', quote(api.version))
-  local operations = rows(api.operations, operation_row)
-  emit("const struct cr_operation cr_operations[] = {\n    %s,\n};", operations)
-  emit("const size_t cr_operation_count = sizeof cr_operations / sizeof cr_operations[0];\n")
-  emit("const struct cr_region cr_regions[] = {\n    %s,\n};", rows(api.endpoints, region_row))
-  emit("const size_t cr_region_count = sizeof cr_regions / sizeof cr_regions[0];\n")
-  return table.concat(out, "\n")
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
-local input = assert(read(INPUT), "run this from the project's top folder")
-local text = generate(cjson.decode(input))
-if arg[1] == "--check" then
-  if read(OUTPUT) ~= text then
-    io.stderr:write(OUTPUT, " is stale: run 'make generate' and commit the result\n")
-    os.exit(1)
-  end
-else
-  local file = assert(io.open(OUTPUT, "wb"))
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
   assert(file:write(text))
   assert(file:close())
 end
+
+local stale = false
+for _, output in ipairs(OUTPUTS) do
+  local path, text = output[1], require(output[2])(api, INPUT)
+  if arg[1] ~= "--check" then
+    write(path, text)
+  elseif facts.read(path) ~= text then
+    io.stderr:write(path, " is stale: run 'make generate' and commit the result\n")
+    stale = true
+  end
+end
+os.exit(stale and 1 or 0)
