@@ -16,7 +16,7 @@ local INPUT = "api/cr-2018-12-01.json"
 local OUTPUTS = {
   { "src/core/operations_data.c", "api.operations_c" },
   { "types/cr.lua", "api.types" },
-  --{ "docs/operations.md", "api.reference" },
+  { "docs/operations.md", "api.reference" },
 }
 
 local facts = require "api.facts"

@@ -4,24 +4,30 @@
 
 local notes = {}
 
+local ACL = "Repeated also after `SLB_SERVICE_ERROR`, as the vendor asks for."
+
+local TIME = "milliseconds since the epoch"
+local HEX = "hex, without `sha256:` in the vendor's samples"
 
 local OPERATIONS = {
+  CreateInstanceEndpointAclPolicy = { text = ACL },
+  DeleteInstanceEndpointAclPolicy = { text = ACL },
+  UpdateInstanceEndpointStatus = { text = ACL },
   GetRepoTag = {
-    text = "The vendor's English page of this operation has its descriptions in the wrong rows; " ..
-      "what is said here is how the fields are used. `ImageId` is in the vendor's sample, not in " ..
-      "its table.",
+    text = "The vendor's English page has its descriptions in the wrong rows; here they are in " ..
+      "the right ones. `ImageId` is in the vendor's sample answer, not in its table.",
     parameters = {
-      InstanceId = 'the instance, "cri-…"',
-      RepoId = 'the repository, "crr-…"',
+      InstanceId = "the instance",
+      RepoId = "the repository",
       Tag = "the image tag",
     },
     answer = {
-      Status = "NORMAL or DELETING",
-      ImageCreate = "milliseconds since the epoch",
-      ImageUpdate = "milliseconds since the epoch",
+      Status = "`NORMAL` or `DELETING`",
+      ImageCreate = TIME,
+      ImageUpdate = TIME,
       ImageSize = "bytes",
-      Digest = "hex, without `sha256:` in the samples",
-      ImageId = "hex, without `sha256:` in the samples",
+      Digest = HEX,
+      ImageId = HEX,
     },
   },
 }

@@ -57,7 +57,7 @@ local METHODS = {
     gives = "fun(): $answer, cr.Info",
   },
   {
-    name = "items", text = "Iterates over the items of all pages of a list. A failure raises the error.",
+    name = "items", text = "Iterates over the items of all pages. A failure raises the error.",
     of = is_paged,
     parameters = {
       "name cr.PagedOperationName", "params? table<string, any>", "options? cr.PagesOptions",

@@ -103,7 +103,7 @@ local Client = {}
 ---@field message? string
 ---@field sent? boolean false when no byte of the request can have reached the server
 
---- What is told of an attempt. No secret, no parameter and no header is in it.
+--- What is told of an attempt. No secret, no parameter and no header is in it. It is yours to add to.
 ---@class cr.AttemptEvent
 ---@field operation string
 ---@field attempt integer from 1
@@ -122,6 +122,7 @@ local Client = {}
 ---@field gave_up? "not retryable"|"max_attempts"|"too early"|"budget"|"deadline"
 ---@field delay? number seconds that the attempt waited for the client's pace
 ---@field warnings? string[] about credentials
+---@field [string] any
 
 -- Credentials
 
@@ -3249,8 +3250,8 @@ function Client:get_repo_sync_task(params, options) end
 ---@alias cr.GetRepoTag "GetRepoTag"|"get_repo_tag"
 
 ---@class (exact) cr.GetRepoTag.Params: cr.Closed
----@field InstanceId? string the instance, "cri-…"
----@field RepoId string the repository, "crr-…"
+---@field InstanceId? string the instance
+---@field RepoId string the repository
 ---@field Tag string the image tag
 
 ---@class (exact) cr.GetRepoTag.AllParams: cr.GetRepoTag.Params
@@ -3258,14 +3259,14 @@ function Client:get_repo_sync_task(params, options) end
 
 ---@class cr.GetRepoTag.Answer
 ---@field Code string
----@field Digest string hex, without `sha256:` in the samples
+---@field Digest string hex, without `sha256:` in the vendor's samples
 ---@field ImageCreate integer milliseconds since the epoch
----@field ImageId string hex, without `sha256:` in the samples
+---@field ImageId string hex, without `sha256:` in the vendor's samples
 ---@field ImageSize integer bytes
 ---@field ImageUpdate integer milliseconds since the epoch
 ---@field IsSuccess boolean
 ---@field RequestId string
----@field Status string NORMAL or DELETING
+---@field Status string `NORMAL` or `DELETING`
 ---@field Tag string
 
 --- GetRepoTag, a read (GET). RAM action cr:ListRepositoryTag.
@@ -6096,7 +6097,7 @@ function Client:pages(name, params, options) end
 ---@return fun(): table<string, any>, cr.Info answer, info
 function cr.pages(name, params, options) end
 
---- Iterates over the items of all pages of a list. A failure raises the error.
+--- Iterates over the items of all pages. A failure raises the error.
 ---@overload fun(self: cr.Client, name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.Params, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer.TaskResults, cr.GetArtifactSubscriptionTaskResult.Answer
 ---@overload fun(self: cr.Client, name: cr.ListArtifactLifecycleRule, params?: cr.ListArtifactLifecycleRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer.Rules, cr.ListArtifactLifecycleRule.Answer
 ---@overload fun(self: cr.Client, name: cr.ListArtifactSubscriptionRule, params?: cr.ListArtifactSubscriptionRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer.Rules, cr.ListArtifactSubscriptionRule.Answer
@@ -6126,7 +6127,7 @@ function cr.pages(name, params, options) end
 ---@return fun(): table<string, any>, table<string, any> item, answer
 function Client:items(name, params, options) end
 
---- Iterates over the items of all pages of a list. A failure raises the error.
+--- Iterates over the items of all pages. A failure raises the error.
 ---@overload fun(name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.AllParams, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer.TaskResults, cr.GetArtifactSubscriptionTaskResult.Answer
 ---@overload fun(name: cr.ListArtifactLifecycleRule, params: cr.ListArtifactLifecycleRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer.Rules, cr.ListArtifactLifecycleRule.Answer
 ---@overload fun(name: cr.ListArtifactSubscriptionRule, params: cr.ListArtifactSubscriptionRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer.Rules, cr.ListArtifactSubscriptionRule.Answer
