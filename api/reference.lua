@@ -130,12 +130,14 @@ local function paging(operation)
     how.total, items)
 end
 
+local READ = "a read, safe to repeat"
+local WRITE = "a write, repeated only when nothing can have happened"
+
 local function emit_operation(operation)
   emit("## %s\n", operation.name)
   emit('<a id="%s"></a>', operation.lua_name)
   emit("`%s`: %s, %s. %s.\n", operation.lua_name, operation.method,
-    operation.is_read and "a read, safe to repeat" or "a write, repeated only when nothing can have happened",
-    permission(operation))
+    operation.is_read and READ or WRITE, permission(operation))
   if operation.paging then
     emit("%s\n", paging(operation))
   end

@@ -1,7 +1,6 @@
 --- The table of operations against the facts in api/.
 
 local cr = require "cr"
-local child = require "spec.support.child"
 local fixture = require "spec.support.fixture"
 local recorder = require "spec.support.recorder"
 
@@ -296,25 +295,5 @@ describe("options.method", function()
       method = "GET", headers = headers, access_key_id = recorder.KEY.access_key_id,
       access_key_secret = recorder.KEY.access_key_secret,
     }).authorization)
-  end)
-end)
-
-describe("the generated table", function()
-  it("is fresh", function()
-    local output, ok = child.shell(child.LUA .. " api/generate.lua --check")
-    assert.is_true(ok, output)
-  end)
-
-  it("is checked by a generator that notices a change", function()
-    local folder = child.new_folder()
-    local output, ok = child.shell(([[
-      mkdir -p %s/api %s/src/core && cp api/* %s/api && cp src/core/operations_data.c %s/src/core &&
-      cd %s && %s api/generate.lua --check && echo first &&
-      sed -i 's/"GetRepoTag"/"GetRepoTab"/' src/core/operations_data.c &&
-      %s api/generate.lua --check]]):gsub("%%s", folder, 5):gsub("%%s", child.LUA))
-    child.remove_folder(folder)
-    assert.matches("^first\n", output)
-    assert.matches("stale", output)
-    assert.is_false(ok)
   end)
 end)

@@ -47,8 +47,7 @@ local Client = {}
 ---@field user_agent? string
 ---@field max_response_bytes? integer largest answer, after decompression, 16777216
 ---@field on_attempt? fun(event: cr.AttemptEvent) called after every attempt
----@field retry? fun(err: cr.Error, attempt: integer): boolean|number|nil asked after every attempt
---- that failed: true or seconds to repeat the call, false not to, nil to leave it to the library
+---@field retry? fun(err: cr.Error, attempt: integer): boolean|number|nil asked after failed attempts
 
 --- Configuration for one call.
 ---@class (exact) cr.CallOptions: cr.Config
@@ -284,7 +283,8 @@ local Client = {}
 ---@field access_denied? cr.AccessDenied the service's account of the missing permission
 ---@field chain? cr.ChainLink[] of `credentials()`: what each provider of the default chain said
 ---@field answer? table of `wait_for`: the last answer
----@field cause? cr.Error of `wait_for`: the error of the last call
+---@field cause? any of `wait_for`: the error of the last call; of `map`: what was raised
+---@field traceback? string of `map`: where it was raised
 ---@operator concat(string): string
 
 ---@class cr.AccessDenied
@@ -397,7 +397,8 @@ local Client = {}
 -- The scheduler
 
 ---@class (exact) cr.RunOptions: cr.Closed
----@field concurrency? integer calls in flight, 16
+---@field concurrency? integer attempts in flight, 16
+---@field on_error? fun(err: any, traceback: string) told of every task that raised, at once
 
 ---@class cr.Task
 local Task = {}
