@@ -164,4 +164,5 @@ build = {
   install = {
     bin = { cr = "bin/cr" },
   },
+  copy_directories = { "docs", "types" },
 }

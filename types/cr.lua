@@ -5786,7 +5786,7 @@ function Client:call(name, params, options) end
 ---@return cr.Info info nil with an error
 function cr.call(name, params, options) end
 
---- Makes many calls, some at the same time. Gives results as they complete.
+--- Calls with each item of a list, many at a time: index, answer, err, info as they come.
 ---@overload fun(self: cr.Client, name: cr.CancelArtifactBuildTask, list: cr.CancelArtifactBuildTask.Params[]|fun(): (cr.CancelArtifactBuildTask.Params?), options?: cr.MapOptions): fun(): integer, cr.CancelArtifactBuildTask.Answer?, cr.Error, cr.Info
 ---@overload fun(self: cr.Client, name: cr.CancelRepoBuildRecord, list: cr.CancelRepoBuildRecord.Params[]|fun(): (cr.CancelRepoBuildRecord.Params?), options?: cr.MapOptions): fun(): integer, cr.CancelRepoBuildRecord.Answer?, cr.Error, cr.Info
 ---@overload fun(self: cr.Client, name: cr.CancelRepoSyncTask, list: cr.CancelRepoSyncTask.Params[]|fun(): (cr.CancelRepoSyncTask.Params?), options?: cr.MapOptions): fun(): integer, cr.CancelRepoSyncTask.Answer?, cr.Error, cr.Info
@@ -5909,10 +5909,10 @@ function cr.call(name, params, options) end
 ---@param name string
 ---@param list table<string, any>[]|fun(): table<string, any>?
 ---@param options? cr.MapOptions
----@return fun(): integer, table<string, any>?, cr.Error, cr.Info index, answer, err, info
+---@return (fun(): integer, table<string, any>?, cr.Error, cr.Info) iterator
 function Client:map(name, list, options) end
 
---- Makes many calls, some at the same time. Gives results as they complete.
+--- Calls with each item of a list, many at a time: index, answer, err, info as they come.
 ---@overload fun(name: cr.CancelArtifactBuildTask, list: cr.CancelArtifactBuildTask.AllParams[]|fun(): (cr.CancelArtifactBuildTask.AllParams?), options?: cr.MapOptions): fun(): integer, cr.CancelArtifactBuildTask.Answer?, cr.Error, cr.Info
 ---@overload fun(name: cr.CancelRepoBuildRecord, list: cr.CancelRepoBuildRecord.AllParams[]|fun(): (cr.CancelRepoBuildRecord.AllParams?), options?: cr.MapOptions): fun(): integer, cr.CancelRepoBuildRecord.Answer?, cr.Error, cr.Info
 ---@overload fun(name: cr.CancelRepoSyncTask, list: cr.CancelRepoSyncTask.AllParams[]|fun(): (cr.CancelRepoSyncTask.AllParams?), options?: cr.MapOptions): fun(): integer, cr.CancelRepoSyncTask.Answer?, cr.Error, cr.Info
@@ -6035,10 +6035,10 @@ function Client:map(name, list, options) end
 ---@param name string
 ---@param list table<string, any>[]|fun(): table<string, any>?
 ---@param options? cr.MapOptions
----@return fun(): integer, table<string, any>?, cr.Error, cr.Info index, answer, err, info
+---@return (fun(): integer, table<string, any>?, cr.Error, cr.Info) iterator
 function cr.map(name, list, options) end
 
---- Iterates over the pages of a list. A failure raises the error.
+--- Iterates over the pages of a list: answer, info. A failure raises the error.
 ---@overload fun(self: cr.Client, name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.Params, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer, cr.Info
 ---@overload fun(self: cr.Client, name: cr.ListArtifactLifecycleRule, params?: cr.ListArtifactLifecycleRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer, cr.Info
 ---@overload fun(self: cr.Client, name: cr.ListArtifactSubscriptionRule, params?: cr.ListArtifactSubscriptionRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer, cr.Info
@@ -6065,10 +6065,10 @@ function cr.map(name, list, options) end
 ---@param name cr.PagedOperationName
 ---@param params? table<string, any>
 ---@param options? cr.PagesOptions
----@return fun(): table<string, any>, cr.Info answer, info
+---@return (fun(): table<string, any>, cr.Info) iterator
 function Client:pages(name, params, options) end
 
---- Iterates over the pages of a list. A failure raises the error.
+--- Iterates over the pages of a list: answer, info. A failure raises the error.
 ---@overload fun(name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.AllParams, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer, cr.Info
 ---@overload fun(name: cr.ListArtifactLifecycleRule, params: cr.ListArtifactLifecycleRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer, cr.Info
 ---@overload fun(name: cr.ListArtifactSubscriptionRule, params: cr.ListArtifactSubscriptionRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer, cr.Info
@@ -6095,10 +6095,10 @@ function Client:pages(name, params, options) end
 ---@param name cr.PagedOperationName
 ---@param params? table<string, any>
 ---@param options? cr.PagesOptions
----@return fun(): table<string, any>, cr.Info answer, info
+---@return (fun(): table<string, any>, cr.Info) iterator
 function cr.pages(name, params, options) end
 
---- Iterates over the items of all pages. A failure raises the error.
+--- Iterates over all items of a list: item, page. A failure raises the error.
 ---@overload fun(self: cr.Client, name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.Params, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer.TaskResults, cr.GetArtifactSubscriptionTaskResult.Answer
 ---@overload fun(self: cr.Client, name: cr.ListArtifactLifecycleRule, params?: cr.ListArtifactLifecycleRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer.Rules, cr.ListArtifactLifecycleRule.Answer
 ---@overload fun(self: cr.Client, name: cr.ListArtifactSubscriptionRule, params?: cr.ListArtifactSubscriptionRule.Params, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer.Rules, cr.ListArtifactSubscriptionRule.Answer
@@ -6125,10 +6125,10 @@ function cr.pages(name, params, options) end
 ---@param name cr.PagedOperationName
 ---@param params? table<string, any>
 ---@param options? cr.PagesOptions
----@return fun(): table<string, any>, table<string, any> item, answer
+---@return (fun(): table<string, any>, table<string, any>) iterator
 function Client:items(name, params, options) end
 
---- Iterates over the items of all pages. A failure raises the error.
+--- Iterates over all items of a list: item, page. A failure raises the error.
 ---@overload fun(name: cr.GetArtifactSubscriptionTaskResult, params: cr.GetArtifactSubscriptionTaskResult.AllParams, options?: cr.PagesOptions): fun(): cr.GetArtifactSubscriptionTaskResult.Answer.TaskResults, cr.GetArtifactSubscriptionTaskResult.Answer
 ---@overload fun(name: cr.ListArtifactLifecycleRule, params: cr.ListArtifactLifecycleRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactLifecycleRule.Answer.Rules, cr.ListArtifactLifecycleRule.Answer
 ---@overload fun(name: cr.ListArtifactSubscriptionRule, params: cr.ListArtifactSubscriptionRule.AllParams, options?: cr.PagesOptions): fun(): cr.ListArtifactSubscriptionRule.Answer.Rules, cr.ListArtifactSubscriptionRule.Answer
@@ -6155,7 +6155,7 @@ function Client:items(name, params, options) end
 ---@param name cr.PagedOperationName
 ---@param params? table<string, any>
 ---@param options? cr.PagesOptions
----@return fun(): table<string, any>, table<string, any> item, answer
+---@return (fun(): table<string, any>, table<string, any>) iterator
 function cr.items(name, params, options) end
 
 --- Asks a read with growing pauses until its answer is as wanted.
