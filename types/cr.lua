@@ -265,7 +265,7 @@ local Client = {}
 
 -- What calls return
 
----@alias cr.ErrorKind "validation"|"credentials"|"transport"|"service"|"response"
+---@alias cr.ErrorKind "validation"|"credentials"|"transport"|"service"|"response"|"raised"
 
 --- Why a call failed. `tostring(err)` is all of it in one line for a log.
 ---@class cr.Error
