@@ -181,6 +181,13 @@ static int request_string_to_sign(lua_State *L)
     return 1;
 }
 
+/* canonical_request() → the last V3 signature's */
+static int request_canonical_request(lua_State *L)
+{
+    push_slice(L, cr_buffer_slice(&check_request(L)->core.signing.canonical));
+    return 1;
+}
+
 const struct cr_request *lcr_check_signed_request(lua_State *L, int index)
 {
     struct request *request = luaL_checkudata(L, index, REQUEST);
@@ -226,6 +233,7 @@ void lcr_open_request(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"aim", request_aim},
+        {"canonical_request", request_canonical_request},
         {"clear", request_clear},
         {"fill", request_fill},
         {"fill_any", request_fill_any},

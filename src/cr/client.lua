@@ -107,9 +107,10 @@ local function put_back(request)
 end
 
 --- A call with settings that are resolved.
-function client.perform(settings, operation, params)
+-- @tparam ?function run what is done with the request, `pipeline.run` if not given
+function client.perform(settings, operation, params, run)
   local request = take_request()
-  local answer_table, err, info = pipeline.run(request, operation, params, settings)
+  local answer_table, err, info = (run or pipeline.run)(request, operation, params, settings)
   put_back(request)
   return answer_table, err, info
 end

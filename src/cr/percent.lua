@@ -1,5 +1,5 @@
---- Percent-encoding (RFC 3986) for what the providers of credentials send. Requests to the API are
--- encoded in C.
+--- Percent-encoding (RFC 3986) for what the providers of credentials send, and for what is shown of
+-- a request. Requests to the API are encoded in C.
 
 local percent = {}
 
@@ -10,6 +10,13 @@ end
 --- Everything but unreserved characters becomes %XX.
 function percent.encode(text)
   return (text:gsub("[^%w%-_.~]", escape))
+end
+
+--- Every %XX becomes its byte again.
+function percent.decode(text)
+  return (text:gsub("%%(%x%x)", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))
 end
 
 --- A table of strings as a query or an urlencoded form, in the order of the names.

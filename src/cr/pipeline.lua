@@ -103,9 +103,8 @@ local function send(attempt)
   return settings.transport.exchange(attempt.request:table(settings, time_limit(attempt)))
 end
 
---- One attempt: credential, signature, exchange, judgement.
--- @return answer, nil, response  or nil, error, response if there was one
-local function try(attempt)
+--- Gives an attempt its time and its credential, and signs it. True, or nil and the error.
+local function authorize(attempt)
   local settings = attempt.settings
   local time, code, message = clock.time(settings)
   if not time then
@@ -123,8 +122,17 @@ local function try(attempt)
   if not signed then
     return nil, signature_error(attempt, reason, code)
   end
-  local response, sent
-  response, code, message, sent = exchange.check(send(attempt))
+  return true
+end
+
+--- One attempt: credential, signature, exchange, judgement.
+-- @return answer, nil, response  or nil, error, response if there was one
+local function try(attempt)
+  local signed, err = authorize(attempt)
+  if not signed then
+    return nil, err
+  end
+  local response, code, message, sent = exchange.check(send(attempt))
   if not response then
     return nil, transport_error(attempt, code, message, sent)
   end
@@ -239,13 +247,9 @@ end
 -- attempts that do not count, what was `mended`.
 local first_attempt = { __index = { pause = 0, free = 0, mended = {} } }
 
---- All attempts of a call whose parameters are valid.
-local function perform(operation, request, settings, endpoint)
-  local attempt = setmetatable({
-    operation = operation, request = request, settings = settings, endpoint = endpoint,
-    number = 0, credential = false, time = 0,
-    ends = settings.deadline and settings.clock() + settings.deadline,
-  }, first_attempt)
+--- All attempts of a call that has begun.
+local function perform(attempt)
+  local settings = attempt.settings
   local transport = settings.transport
   while true do
     attempt.number = attempt.number + 1
@@ -293,14 +297,10 @@ local function fill(request, operation, params, defaults)
   return request:fill_any(operation.name, params, operation.method)
 end
 
---- A call from its parameters to its answer.
--- @param request of the core; what it holds afterwards is the caller's to clear
--- @tparam table operation see operations.lua
--- @tparam table params
--- @tparam table settings see client.lua
--- @return the answer's table, nil, info
+--- What a call does once, before its first attempt: validates the parameters, finds the endpoint.
+-- @return the attempt, its number still 0
 -- @return nil, error
-function pipeline.run(request, operation, params, settings)
+local function begin(request, operation, params, settings)
   local ok, path, expected, got = fill(request, operation, params, settings.defaults)
   if not ok then
     return nil, validation_error(operation, path, expected, got)
@@ -316,7 +316,44 @@ function pipeline.run(request, operation, params, settings)
     settings = settings.unproxied
   end
   request:aim(endpoint.origin, endpoint.host, settings.user_agent)
-  return perform(operation, request, settings, endpoint)
+  return setmetatable({
+    operation = operation, request = request, settings = settings, endpoint = endpoint,
+    number = 0, credential = false, time = 0,
+    ends = settings.deadline and settings.clock() + settings.deadline,
+  }, first_attempt)
+end
+
+--- A call from its parameters to its answer.
+-- @param request of the core; what it holds afterwards is the caller's to clear
+-- @tparam table operation see operations.lua
+-- @tparam table params
+-- @tparam table settings see client.lua
+-- @return the answer's table, nil, info
+-- @return nil, error
+function pipeline.run(request, operation, params, settings)
+  local attempt, err = begin(request, operation, params, settings)
+  if not attempt then
+    return nil, err
+  end
+  return perform(attempt)
+end
+
+--- The same up to the signature of the first attempt: nothing of the call is sent.
+-- @return the attempt: operation, request (signed), settings, endpoint, credential, time, provider
+--   (name of the one that the default chain took, nil elsewhere)
+-- @return nil, error
+function pipeline.sign(request, operation, params, settings)
+  local attempt, err = begin(request, operation, params, settings)
+  if not attempt then
+    return nil, err
+  end
+  attempt.number = 1
+  local signed
+  signed, err = authorize(attempt)
+  if not signed then
+    return nil, err
+  end
+  return attempt
 end
 
 return pipeline
