@@ -18,8 +18,8 @@ local FULL = {
 -- A token of everything that a shell, a header, a URL or a pattern could take for something else.
 local TOKEN = [[CAIS/a+b==$HOME`id`"q'!%26&x=%2B;\*?{}[]|<>#~token]]
 local SESSION = {
-  type = "sts", access_key_id = "STS.NTExplain", access_key_secret = "explain-secret-0123456789abcdef",
-  security_token = TOKEN,
+  type = "sts", access_key_id = "STS.NTExplain", security_token = TOKEN,
+  access_key_secret = "explain-secret-0123456789abcdef",
 }
 
 local FIXTURE = {
@@ -258,7 +258,7 @@ describe("a secret in an explanation", function()
     assert.same(query, recorder.query(put_back(got.url, once)))
   end)
 
-  it("is masked as a parameter too: passwords, and a key that was given for something else", function()
+  it("is masked as a parameter too: passwords, and a key in a wrong place", function()
     for _, version in ipairs { "v3", "v1" } do
       local calls = client { signature = version, credentials = SESSION }
       local got = assert(calls:explain("ResetLoginPassword",
@@ -430,10 +430,11 @@ describe("the curl command", function()
 
   it("has the client's time limits", function()
     server:fault { operation = "GetRepoTag", delay_ms = 20000 }
-    local output, ok = run(explain({ timeout = 0.2, connect_timeout = 1.5 }, "GetRepoTag", TAG).curl)
+    local command = explain({ timeout = 0.2, connect_timeout = 1.5 }, "GetRepoTag", TAG).curl
+    local output, ok = run(command)
     assert.is_false(ok)
     assert.matches("timed out", output)
-    local command = explain({ timeout = 60, connect_timeout = 1.5 }, "GetRepoTag", TAG).curl
+    command = explain({ timeout = 60, connect_timeout = 1.5 }, "GetRepoTag", TAG).curl
     assert.truthy(command:find("--connect-timeout 1.5 --max-time 60 ", 1, true))
   end)
 end)

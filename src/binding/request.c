@@ -232,16 +232,11 @@ static int request_table(lua_State *L)
 void lcr_open_request(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"aim", request_aim},
-        {"canonical_request", request_canonical_request},
-        {"clear", request_clear},
-        {"fill", request_fill},
-        {"fill_any", request_fill_any},
-        {"sign_v1", request_sign_v1},
-        {"sign_v3", request_sign_v3},
-        {"string_to_sign", request_string_to_sign},
-        {"table", request_table},
-        {NULL, NULL},
+        {"aim", request_aim},           {"canonical_request", request_canonical_request},
+        {"clear", request_clear},       {"fill", request_fill},
+        {"fill_any", request_fill_any}, {"sign_v1", request_sign_v1},
+        {"sign_v3", request_sign_v3},   {"string_to_sign", request_string_to_sign},
+        {"table", request_table},       {NULL, NULL},
     };
     lcr_new_metatable(L, REQUEST, methods, request_gc);
     lua_pushcfunction(L, request_new);

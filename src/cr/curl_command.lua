@@ -74,8 +74,8 @@ local function split_url(url, secrets)
   return start .. "?" .. table.concat(kept, "&"), words
 end
 
---- @tparam table request method, url, headers, timeout, connect_timeout, ca_file, ca_path, proxy, as
---   a transport gets them
+--- @tparam table request method, url, headers, timeout, connect_timeout, ca_file, ca_path, proxy,
+--   as a transport gets them
 -- @tparam table secrets what is secret: `headers` and `query`, names of variables by name
 -- @treturn string one command, on several lines
 function curl_command.of(request, secrets)

@@ -41,8 +41,8 @@ local function mask_pairs(text, separator, equals)
     local pair = text:sub(position, (stop or 0) - 1)
     local name_end = pair:find(equals, 1, true)
     local variable = name_end and SECRET_PARAMETERS[pair:sub(1, name_end - 1)]
-    masked[#masked + 1] = variable and pair:sub(1, name_end - 1) .. equals .. placeholder(variable) or
-      pair
+    masked[#masked + 1] = variable and
+      pair:sub(1, name_end + #equals - 1) .. placeholder(variable) or pair
     position = (next_position or 0) + 1
   until not stop
   return table.concat(masked, separator)

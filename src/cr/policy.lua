@@ -49,14 +49,22 @@ local function json_array(texts)
   return "[" .. table.concat(quoted, ", ") .. "]"
 end
 
+local STATEMENT = [[
+
+    {
+      "Effect": "%s",
+      "Action": %s,
+      "Resource": %s
+    }]]
+
 local Policy = { __name = "cr.policy" }
 
 --- The document as JSON, its arrays arrays even when they are empty.
 function Policy:__tostring()
   local statements = {}
   for index, statement in ipairs(self.Statement) do
-    statements[index] = ('\n    {\n      "Effect": "%s",\n      "Action": %s,\n      "Resource": %s\n    }')
-      :format(statement.Effect, json_array(statement.Action), json_array(statement.Resource))
+    statements[index] = STATEMENT:format(statement.Effect, json_array(statement.Action),
+      json_array(statement.Resource))
   end
   return ('{\n  "Version": "%s",\n  "Statement": [%s%s]\n}'):format(self.Version,
     table.concat(statements, ","), #statements > 0 and "\n  " or "")

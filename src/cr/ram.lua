@@ -34,7 +34,8 @@ end
 -- @tparam table values arrays of texts by name; `*` stands for what is not there
 -- @tparam ?string region all if not given
 -- @tparam ?string account likewise
--- @treturn ?table array; {"*"} where an operation cannot be narrowed, nil where nothing is published
+-- @treturn ?table array; {"*"} where an operation cannot be narrowed, nil where nothing (whole) is
+--   published
 function ram.resources(pattern, values, region, account)
   if pattern == "*" then
     return { "*" }
