@@ -44,7 +44,8 @@ describe("the README", function()
     for _, file in ipairs { "src/cr/client.lua", "src/cr/pipeline.lua", "src/cr/exchange.lua",
       "src/cr/paging.lua", "src/cr/pager.lua", "src/cr/wait_for.lua",
       "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
-      "src/cr/transport/curl.lua", "src/core/http.c", "src/binding/request.c" } do
+      "src/cr/transport/curl.lua", "src/core/http.c", "src/core/http_failure.c",
+      "src/core/http_transfer.c", "src/binding/request.c" } do
       source[#source + 1] = fixture.read(file)
     end
     source = table.concat(source)
@@ -73,12 +74,17 @@ describe("the README", function()
 
   it("lists every code that the transport gives", function()
     local row = section("Errors"):match("\n| `transport` | [^|]* | ([^\n]*) |")
-    local text = fixture.read "src/core/http.c"
-    for code in text:gmatch('return "(%u%a+)";') do
-      assert.truthy(row:find("`" .. code .. "`", 1, true), code)
+    local count = 0
+    for _, file in ipairs { "http.c", "http_failure.c", "http_transfer.c" } do
+      local text = fixture.read("src/core/" .. file)
+      for _, pattern in ipairs { 'return "(%u%a+)";', 'refuse%(failure, "(%u%a+)"',
+        'refuse%(%s*failure, "(%u%a+)"', ' name = "(%u%a+)";' } do
+        for code in text:gmatch(pattern) do
+          assert.truthy(row:find("`" .. code .. "`", 1, true), code)
+          count = count + 1
+        end
+      end
     end
-    for code in text:gmatch('refuse%(failure, "(%u%a+)"') do
-      assert.truthy(row:find("`" .. code .. "`", 1, true), code)
-    end
+    assert.is_true(count > 20)
   end)
 end)

@@ -13,7 +13,8 @@ describe("docs/reliability.md", function()
     for _, case in ipairs {
       { "src/core/http.h", "CR_MAX_RESPONSE_HEADER_BYTES = 64 %* 1024", "64 KiB" },
       { "src/core/http.h", "CR_MAX_RESPONSE_HEADERS = 200", "200" },
-      { "src/core/http.c", "MAX_ALL_HEADER_BYTES = 2 %* CR_MAX_RESPONSE_HEADER_BYTES", "128 KiB" },
+      { "src/core/http_transfer.h", "CR_MAX_ALL_HEADER_BYTES = 2 %* CR_MAX_RESPONSE_HEADER_BYTES",
+        "128 KiB" },
       { "src/cr/json.lua", "MAX_DEPTH = 64", "64 levels" },
       { "src/cr/config.lua", "max_response_bytes = 16 %* 1024 %* 1024", "16 MiB" },
       { "src/cr/config.lua", "max_attempts = 3", "3" },

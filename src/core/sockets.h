@@ -35,7 +35,7 @@ struct cr_socket;
 struct cr_sockets {
     int epoll; /* -1 when closed */
     size_t count;
-    size_t used; /* above every open one */
+    size_t used;            /* above every open one */
     struct cr_socket *list; /* by number */
 };
 

@@ -161,9 +161,7 @@ local function advance(self)
   return nil
 end
 
-function Results:__call()
-  return scheduler.in_iterator(advance, self)
-end
+Results.__call = advance -- itself, so that plain Lua 5.1 shows the for loop that calls it
 
 --- Ends what is in flight: nothing of it is sent or received any more. Idempotent. A for loop that
 -- is left does so by itself in Lua 5.4; elsewhere the collector does it, sooner or later.
@@ -221,8 +219,9 @@ return function(self, name, list, options)
     getmetatable(list).__call ~= nil
   local results = setmetatable({
     settings = settings, operation = operation, concurrency = concurrency or DEFAULT_CONCURRENCY,
-    list = list, next_item = is_function and list or nil, taken = 0, takers = {},
-    results = queue.new(), consumers = {}, full = {},
+    list = list, next_item = is_function and list or nil, taken = 0,
+    takers = scheduler.new_waiters(),
+    results = queue.new(), consumers = scheduler.new_waiters(), full = scheduler.new_waiters(),
     workers = 0, tasks = {},
   }, Results)
   return results, nil, nil, results

@@ -91,7 +91,10 @@ function Pager:prepare_next(info)
   end
 end
 
-local function turn(self)
+--- The next page.
+-- @return answer, info, array of its items; nil at the end
+-- @raise error object
+function Pager:next()
   if self.is_over then
     return nil
   elseif self.problem then
@@ -117,18 +120,6 @@ local function turn(self)
     self.is_over = true
   end
   return answer, info, items
-end
-
---- The next page, for an iterator of a `for` loop: there plain Lua 5.1 cannot yield, and the
--- scheduler helps.
--- @return answer, info, array of its items; nil at the end
--- @raise error object
-function Pager:next()
-  local scheduler = loaded_scheduler()
-  if scheduler then
-    return scheduler.in_iterator(turn, self)
-  end
-  return turn(self)
 end
 
 --- Ends the list: nothing of it is left running.

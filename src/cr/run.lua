@@ -46,7 +46,7 @@ end
 
 --- The tasks of one run.
 local function new_group(own, on_error)
-  local group = { alive = {}, count = 0, errors = {}, waiters = {} }
+  local group = { alive = {}, count = 0, errors = {}, waiters = scheduler.new_waiters() }
 
   local function on_end(task)
     group.alive[task] = nil

@@ -5,8 +5,9 @@
 -- from a blocking one: transport/curl.lua asks which task is running, and that is all.
 --
 -- There are places where a task cannot yield: in a coroutine of the user's own, within a function
--- of C (`table.sort`), in plain Lua 5.1 within an iterator. There a call waits in place: exchanges
--- in flight go on, other tasks do not.
+-- of C (`table.sort`), in plain Lua 5.1 within pcall and within the iterator of a for loop. There a
+-- call waits in place: exchanges in flight go on, other tasks do not. (In plain Lua 5.1 a call from
+-- a metamethod cannot be told apart, and raises Lua's error.)
 --
 -- A scheduler works only while somebody drives it: `run.lua` until all is done, `map.lua` until the
 -- next result is there.
@@ -78,14 +79,26 @@ function scheduler.new(limit)
   }, Scheduler)
 end
 
--- Where a coroutine is not asked whether it can yield: plain Lua 5.1.
-local is_yieldable = rawget(coroutine, "isyieldable") or function()
+--- Plain Lua 5.1 does not tell whether a coroutine can yield. It cannot within a function of C
+-- (pcall among them) or the iterator of a for loop; both show in the stack.
+local function looks_yieldable()
+  local level = 2
+  local info = debug.getinfo(level, "Sn")
+  while info do
+    if info.what == "C" or info.name == "(for generator)" then
+      return false
+    end
+    level = level + 1
+    info = debug.getinfo(level, "Sn")
+  end
   return true
 end
 
+local is_yieldable = rawget(coroutine, "isyieldable") or looks_yieldable
+
 --- Whether the code that runs is a task's own, where it can yield.
 local function may_yield(task)
-  return task.in_iterators == 0 and coroutine.running() == task.thread and is_yieldable()
+  return coroutine.running() == task.thread and is_yieldable()
 end
 
 --- Whether a pause lets other tasks run, here in the running task.
@@ -98,25 +111,7 @@ function scheduler.current()
   return running.task and running.task.scheduler
 end
 
-local is_plain_51 = _VERSION == "Lua 5.1" and rawget(_G, "jit") == nil
-
-local function leave_iterator(task, ok, ...)
-  task.in_iterators = task.in_iterators - 1
-  if not ok then
-    error(..., 0)
-  end
-  return ...
-end
-
---- Calls f(…) from within an iterator: in plain Lua 5.1 a for loop is no place to yield.
-function scheduler.in_iterator(f, ...)
-  local task = running.task
-  if not (is_plain_51 and task) then
-    return f(...)
-  end
-  task.in_iterators = task.in_iterators + 1
-  return leave_iterator(task, pcall(f, ...))
-end
+local close_coroutine = rawget(coroutine, "close")
 
 --- Ends a task: tells who waits for it, and the group it belongs to.
 local function finish(task, ok, ...)
@@ -129,6 +124,9 @@ local function finish(task, ok, ...)
     task.is_cancelled = task.error == cancelled
     task.traceback = not task.is_cancelled and
       debug.traceback(task.thread, tostring(task.error)) or nil
+    if close_coroutine then
+      close_coroutine(task.thread) -- its to-be-closed variables
+    end
   end
   self.tasks[task] = nil
   self:leave(task)
@@ -156,13 +154,18 @@ local function resume(task)
   after_resume(task, previous, coroutine.resume(task.thread))
 end
 
+--- A set of tasks that wait for something; it keeps none of them alive.
+function scheduler.new_waiters()
+  return setmetatable({}, { __mode = "k" })
+end
+
 --- Makes a task, to be begun by whoever drives.
 -- @tparam function f called with the further arguments
 -- @return task with the methods `wait` and `cancel`
 function Scheduler:spawn(f, ...)
   local count, arguments = select("#", ...), { ... }
   local task = setmetatable({
-    scheduler = self, waiters = {}, in_iterators = 0,
+    scheduler = self, waiters = scheduler.new_waiters(),
     thread = coroutine.create(function()
       return f(unpack(arguments, 1, count))
     end),
@@ -393,6 +396,8 @@ local function wait_for_network(self)
   if task then
     self.waiting[exchange] = nil
     self.waiting_count = self.waiting_count - 1
+  end
+  if task and task.exchange == exchange then -- else an error ended the wait
     task.exchange, task.response, task.failure = nil, response, failure
     if coroutine.status(task.thread) == "suspended" then
       resume(task)
