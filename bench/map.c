@@ -72,8 +72,8 @@ static bool collect(struct map *map, long *unsent, long *done)
         CURLcode code = message->data.result;
         if (code != CURLE_OK ||
             curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&slot) != CURLE_OK ||
-            curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
-            status != 200 || slot->length == 0) {
+            curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status != 200 ||
+            slot->length == 0) {
             fprintf(stderr, "map: %s, HTTP %ld\n", curl_easy_strerror(code), status);
             return false;
         }
@@ -100,10 +100,8 @@ static bool run(void *state, long count)
     }
     while (done < count) {
         int running = 0;
-        if (curl_multi_perform(map->multi, &running) != CURLM_OK ||
-            !collect(map, &unsent, &done) ||
-            (done < count &&
-             curl_multi_poll(map->multi, NULL, 0, 1000, NULL) != CURLM_OK)) {
+        if (curl_multi_perform(map->multi, &running) != CURLM_OK || !collect(map, &unsent, &done) ||
+            (done < count && curl_multi_poll(map->multi, NULL, 0, 1000, NULL) != CURLM_OK)) {
             return false;
         }
     }
@@ -176,12 +174,12 @@ static bool set_up(const struct map *map, struct slot *slot, const char *ca_file
 int main(int argc, char **argv)
 {
     static const struct work works[] = {{"map", run}, {NULL, NULL}};
-    struct map map = {NULL, NULL, 0, NULL, NULL};
+    static struct map map;
     if (argc != 4 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return 1;
     }
     map.multi = curl_multi_init();
-    map.concurrency = atoi(argv[2]);
+    map.concurrency = (int)strtol(argv[2], NULL, 10);
     if (map.multi == NULL || map.concurrency < 1 || map.concurrency > MAX_CONCURRENCY ||
         !read_requests(&map, argv[3])) {
         return 1;

@@ -391,6 +391,7 @@ struct cr_transfer *cr_http_start(struct cr_http *http, const struct cr_http_req
         cr_http_refuse(failure, "TransferFailed", "too many exchanges are in flight");
         return NULL;
     }
+    http->sockets.ran_out = false;
     struct cr_transfer *transfer = take(http);
     if (transfer == NULL) {
         cr_http_refuse(failure, "OutOfMemory", "libcurl gives no handle");

@@ -70,7 +70,8 @@ enum cr_status cr_transfer_describe_failure(const struct cr_transfer *transfer,
     } else if (transfer->resent) {
         cr_http_refuse(failure, "ConnectionClosed",
                        "the peer closed the kept connection unanswered");
-    } else if (transfer->body.status == CR_ENOMEM || transfer->headers.status == CR_ENOMEM) {
+    } else if (transfer->body.status == CR_ENOMEM || transfer->headers.status == CR_ENOMEM ||
+               transfer->sockets->ran_out) {
         cr_http_refuse(failure, "OutOfMemory", "out of memory");
     } else {
         const char *name = failure_code(code);

@@ -257,12 +257,23 @@ static void append_route(struct cr_buffer *route, const struct cr_http_request *
     }
 }
 
-/* libcurl knows no way back to its built-in CA file but a reset (which keeps the connections), so
- * the handle remembers what it is set to and is reset when an exchange trusts another CA. */
+/* Another easy handle: libcurl knows no other way back to its built-in CA file but
+ * curl_easy_reset, which does not say when there was no memory for it. */
+static bool renew_easy(struct cr_transfer *transfer)
+{
+    CURL *easy = curl_easy_init();
+    if (easy == NULL) {
+        return false;
+    }
+    curl_easy_cleanup(transfer->easy);
+    transfer->easy = easy;
+    return true;
+}
+
+/* Sets the handle up, unless it is set to this trust and proxy already. */
 static bool set_route(struct cr_transfer *transfer, const struct cr_http_request *request)
 {
     struct cr_buffer *route = &transfer->route, *wanted = &transfer->wanted_route;
-    CURL *easy = transfer->easy;
     cr_buffer_clear(wanted);
     append_route(wanted, request);
     if (wanted->status != CR_OK) {
@@ -271,7 +282,11 @@ static bool set_route(struct cr_transfer *transfer, const struct cr_http_request
     if (route->length == wanted->length && memcmp(route->data, wanted->data, wanted->length) == 0) {
         return true;
     }
-    curl_easy_reset(easy);
+    if (transfer->is_set_up && !renew_easy(transfer)) {
+        return false;
+    }
+    CURL *easy = transfer->easy;
+    transfer->is_set_up = true;
     cr_buffer_clear(route);
     transfer->is_plain_get = false;
     transfer->timeout = transfer->connect_timeout = 0;
@@ -284,9 +299,9 @@ static bool set_route(struct cr_transfer *transfer, const struct cr_http_request
     }
     ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy) == CURLE_OK;
     if (ok) {
-        append_route(route, request); /* without room for it it is set anew the next time */
+        append_route(route, request);
     }
-    return ok;
+    return ok && route->status == CR_OK;
 }
 
 struct cr_transfer *cr_transfer_new(struct cr_sockets *sockets)

@@ -57,6 +57,7 @@ struct cr_transfer {
     struct curl_slist list[CR_MAX_REQUEST_LINES];
 
     /* What the easy handle is set to. */
+    bool is_set_up;
     struct cr_buffer route; /* see set_route; empty when that is not known */
     struct cr_buffer wanted_route;
     long timeout, connect_timeout; /* milliseconds, 0 for not set */

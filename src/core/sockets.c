@@ -19,6 +19,7 @@ bool cr_sockets_init(struct cr_sockets *sockets)
 {
     sockets->count = 0;
     sockets->used = 0;
+    sockets->ran_out = false;
     sockets->list = NULL;
     sockets->epoll = epoll_create1(EPOLL_CLOEXEC);
     return sockets->epoll >= 0;
@@ -48,6 +49,7 @@ static struct cr_socket *find(struct cr_sockets *sockets, int socket)
         size_t count = needed < FEWEST ? FEWEST : needed * 2;
         struct cr_socket *list = realloc(sockets->list, count * sizeof *list);
         if (list == NULL) {
+            sockets->ran_out = true;
             return NULL;
         }
         memset(list + sockets->count, 0, (count - sockets->count) * sizeof *list);

@@ -36,6 +36,7 @@ struct cr_sockets {
     int epoll; /* -1 when closed */
     size_t count;
     size_t used;            /* above every open one */
+    bool ran_out;           /* there was no memory for a socket; its user clears it */
     struct cr_socket *list; /* by number */
 };
 

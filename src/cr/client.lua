@@ -94,7 +94,8 @@ local function take_request()
     return core.request()
   end
   local request = idle_requests[count]
-  idle_requests[count], idle_requests.count = nil, count - 1
+  idle_requests[count] = nil
+  idle_requests.count = count - 1
   return request
 end
 
@@ -102,7 +103,8 @@ local function put_back(request)
   request:clear()
   local count = idle_requests.count
   if count < KEPT_REQUESTS then
-    idle_requests[count + 1], idle_requests.count = request, count + 1
+    idle_requests[count + 1] = request -- may find no memory, so that it is counted after it
+    idle_requests.count = count + 1
   end
 end
 
