@@ -60,8 +60,8 @@ describe("cr.new", function()
   it("refuses an unknown key with all keys when none is close", function()
     local expected = "cr.new: unknown key %s; the keys are allow_plaintext, ca_file, ca_path, " ..
       "connect_timeout, credentials, deadline, defaults, endpoint, max_attempts, " ..
-      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, timeout, " ..
-      "transport, user_agent"
+      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, thread_pool, " ..
+      "timeout, transport, user_agent"
     for _, key in ipairs { "colour", 1, true, 1.5 } do
       assert.equal(expected:format(tostring(key)), message_of { [key] = "x" })
     end
@@ -94,8 +94,10 @@ describe("cr.new", function()
     retry = { "a function", { 3, {}, true } },
     credentials = { "a table with a field type, or a function that returns one",
       { "access_key", 1, true } },
-    transport = { "a table with the functions exchange, sleep and now", {
-      "curl", {}, { exchange = 1 }, { exchange = print, sleep = 1 }, { exchange = print, now = {} },
+    thread_pool = { control, { "", "a\n", 1, {} } },
+    transport = { 'a table with the functions exchange, sleep and now, "curl", or inside nginx ' ..
+      '"nginx"', {
+      "nginx", "Curl", "", 1, {}, { exchange = 1 }, { exchange = print, sleep = 1 }, { exchange = print, now = {} },
       print,
     } },
   }
@@ -126,7 +128,7 @@ describe("cr.new", function()
       { max_response_bytes = 1 }, { max_response_bytes = 1073741824 }, { proxy = "" },
       { network = "public" }, { network = "vpc" }, { signature = "v1" }, { defaults = {} },
       { allow_plaintext = false }, { endpoint = "not an endpoint" }, { region = "not a region" },
-      { transport = { exchange = print } },
+      { transport = { exchange = print } }, { transport = "curl" }, { thread_pool = "default" },
     } do
       assert.truthy(cr.new(given))
     end

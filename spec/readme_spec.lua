@@ -44,8 +44,9 @@ describe("the README", function()
     for _, file in ipairs { "src/cr/client.lua", "src/cr/pipeline.lua", "src/cr/exchange.lua",
       "src/cr/paging.lua", "src/cr/pager.lua", "src/cr/wait_for.lua",
       "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
-      "src/cr/transport/curl.lua", "src/core/http.c", "src/core/http_failure.c",
-      "src/core/http_transfer.c", "src/binding/request.c" } do
+      "src/cr/transport/curl.lua", "src/cr/transport/nginx.lua", "src/cr/transport/phases.lua",
+      "src/core/http.c", "src/core/http_failure.c", "src/core/http_transfer.c",
+      "src/binding/request.c" } do
       source[#source + 1] = fixture.read(file)
     end
     source = table.concat(source)

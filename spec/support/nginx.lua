@@ -1,7 +1,7 @@
 --- A real nginx with its Lua module, for specs of the library inside it. That is LuaJIT, so only
 -- LuaJIT's run of the specs has the build for it.
 --
---     local server = nginx.start { init = "Lua", locations = "nginx", http = "nginx" }
+--     local server = nginx.start { init = "Lua", locations = "nginx" }
 --     server.url, server:stop() → what it wrote on standard error
 
 local child = require "spec.support.child"
@@ -15,7 +15,8 @@ local nginx = {}
 local CONFIGURATION = [[
 @modules@
 daemon off;
-worker_processes 1;
+worker_processes @workers@;
+@main@
 pid @folder@/nginx.pid;
 error_log stderr @level@;
 events { worker_connections 256; }
@@ -26,6 +27,7 @@ http {
   client_body_temp_path @folder@/body; proxy_temp_path @folder@/proxy;
   fastcgi_temp_path @folder@/fastcgi; uwsgi_temp_path @folder@/uwsgi; scgi_temp_path @folder@/scgi;
   init_by_lua_block { @init@ }
+  @http@
   server {
     listen 127.0.0.1:@port@;
     location = /ready { return 204; }
@@ -47,14 +49,16 @@ local function module_lines()
 end
 
 --- Starts it and waits until it answers.
--- @param given init (Lua), locations (nginx), level of the error log ("crit")
+-- @param given init (Lua), locations, http and main (nginx, within these blocks; a thread pool "cr"
+--   by default), workers (1), level of the error log ("crit")
 function nginx.start(given)
   local folder, port = child.new_folder(), core.free_port()
   local root = io.popen("pwd"):read "*l"
   local values = {
     modules = module_lines(), folder = folder, level = given.level or "crit",
     path = ("%s/?.lua;%s"):format(root, package.path), cpath = package.cpath,
-    init = given.init or "", port = port, locations = given.locations,
+    init = given.init or "", port = port, locations = given.locations, http = given.http or "",
+    main = given.main or "thread_pool cr threads=32;", workers = tostring(given.workers or 1),
   }
   child.write(folder .. "/nginx.conf", (CONFIGURATION:gsub("@(%l+)@", values)))
   local output = io.popen(("echo $$; exec env -u LD_PRELOAD %s -p %s -c %s/nginx.conf 2>&1")

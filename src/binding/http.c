@@ -9,9 +9,9 @@
  * An exchange that was started is a light userdata: something to find in a table again, and to give
  * back to `wait` or `cancel`. Whether it is one of this handle's is looked up there.
  */
+#include "http.h"
 #include "request.h"
 
-#include "../core/http.h"
 #include "../core/text.h"
 
 #define HTTP "cr.core.http"
@@ -162,7 +162,7 @@ static void push_info(lua_State *L, const struct cr_http_response *response)
     set_number(L, "total", response->total);
 }
 
-static int push_response(lua_State *L, const struct cr_http_response *response)
+int lcr_push_response(lua_State *L, const struct cr_http_response *response)
 {
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, response->status);
@@ -176,7 +176,7 @@ static int push_response(lua_State *L, const struct cr_http_response *response)
     return 1;
 }
 
-static int push_failure(lua_State *L, const struct cr_http_failure *failure)
+int lcr_push_failure(lua_State *L, const struct cr_http_failure *failure)
 {
     lua_pushnil(L);
     lua_createtable(L, 0, 3);
@@ -215,8 +215,8 @@ static int push_result(lua_State *L, struct http *http, struct cr_transfer *tran
     struct cr_http_failure failure = {0};
     http->pushing++;
     int pushed = cr_http_result(transfer, &response, &failure) == CR_OK
-                     ? push_response(L, &response)
-                     : push_failure(L, &failure);
+                     ? lcr_push_response(L, &response)
+                     : lcr_push_failure(L, &failure);
     http->pushing--;
     cr_http_release(http->handle, transfer);
     return pushed;
@@ -230,7 +230,7 @@ static int exchange(lua_State *L, struct http *http, const struct cr_http_reques
     struct cr_http_failure failure = {0};
     struct cr_transfer *transfer = cr_http_start(http->handle, request, &failure);
     if (transfer == NULL) {
-        return push_failure(L, &failure);
+        return lcr_push_failure(L, &failure);
     }
     cr_http_wait(http->handle, transfer);
     return push_result(L, http, transfer);
@@ -241,10 +241,41 @@ static int start(lua_State *L, struct http *http, const struct cr_http_request *
     struct cr_http_failure failure = {0};
     struct cr_transfer *transfer = cr_http_start(http->handle, request, &failure);
     if (transfer == NULL) {
-        return push_failure(L, &failure);
+        return lcr_push_failure(L, &failure);
     }
     lua_pushlightuserdata(L, transfer);
     return 1;
+}
+
+void lcr_read_request(lua_State *L, struct cr_pair *headers, struct cr_http_request *request)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    request->method = text_field(L, 2, "method");
+    request->url = text_field(L, 2, "url");
+    luaL_argcheck(L, request->method != NULL && request->url != NULL, 2,
+                  "fields method and url expected");
+    lua_getfield(L, 2, "body");
+    if (!lua_isnil(L, -1)) {
+        request->body = lcr_check_slice(L, -1);
+    }
+    request->timeout = number_field(L, 2, "timeout", 10);
+    read_options(L, 2, request);
+    request->header_count = read_headers(L, headers);
+    request->headers = headers;
+}
+
+void lcr_read_signed_request(lua_State *L, struct cr_http_request *request)
+{
+    const struct cr_request *built = lcr_check_signed_request(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    request->timeout = luaL_checknumber(L, 4);
+    lua_settop(L, 4);
+    request->method = cr_request_slice(built, built->method).data;
+    request->url = built->url.data;
+    request->headers = built->headers;
+    request->header_count = built->header_count;
+    read_options(L, 3, request);
 }
 
 static int with_table(lua_State *L, proceed *then)
@@ -252,36 +283,15 @@ static int with_table(lua_State *L, proceed *then)
     struct http *http = check_handle(L);
     struct cr_pair headers[CR_MAX_REQUEST_HEADERS];
     struct cr_http_request request = {0};
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_settop(L, 2);
-    request.method = text_field(L, 2, "method");
-    request.url = text_field(L, 2, "url");
-    luaL_argcheck(L, request.method != NULL && request.url != NULL, 2,
-                  "fields method and url expected");
-    lua_getfield(L, 2, "body");
-    if (!lua_isnil(L, -1)) {
-        request.body = lcr_check_slice(L, -1);
-    }
-    request.timeout = number_field(L, 2, "timeout", 10);
-    read_options(L, 2, &request);
-    request.header_count = read_headers(L, headers);
-    request.headers = headers;
+    lcr_read_request(L, headers, &request);
     return then(L, http, &request);
 }
 
 static int with_signed_request(lua_State *L, proceed *then)
 {
     struct http *http = check_handle(L);
-    const struct cr_request *built = lcr_check_signed_request(L, 2);
     struct cr_http_request request = {0};
-    luaL_checktype(L, 3, LUA_TTABLE);
-    request.timeout = luaL_checknumber(L, 4);
-    lua_settop(L, 4);
-    request.method = cr_request_slice(built, built->method).data;
-    request.url = built->url.data;
-    request.headers = built->headers;
-    request.header_count = built->header_count;
-    read_options(L, 3, &request);
+    lcr_read_signed_request(L, &request);
     return then(L, http, &request);
 }
 

@@ -23,7 +23,9 @@
 void lcr_open_child(lua_State *L);
 void lcr_open_file(lua_State *L);
 void lcr_open_http(lua_State *L);
+void lcr_open_job(lua_State *L);
 void lcr_open_json(lua_State *L);
+void lcr_open_nginx(lua_State *L);
 void lcr_open_operations(lua_State *L);
 void lcr_open_parameters(lua_State *L);
 void lcr_open_request(lua_State *L);

@@ -93,7 +93,9 @@ int luaopen_cr_core(lua_State *L)
     lcr_open_child(L);
     lcr_open_file(L);
     lcr_open_http(L);
+    lcr_open_job(L);
     lcr_open_json(L);
+    lcr_open_nginx(L);
     lcr_open_operations(L);
     lcr_open_parameters(L);
     lcr_open_request(L);

@@ -12,6 +12,7 @@ local operations = require "cr.operations"
 local overlay = require "cr.overlay"
 local pipeline = require "cr.pipeline"
 local retry = require "cr.retry"
+local transports = require "cr.transport"
 local user_agent = require "cr.user_agent"
 
 local client = {}
@@ -32,12 +33,22 @@ local function never()
   return false
 end
 
+local function use_own_transport(settings, name)
+  settings.transport = transports.of(name, settings)
+  settings.send = settings.transport.send
+  settings.yields = settings.transport.yields or never
+  settings.obstacle = settings.transport.obstacle
+  settings.clock = core.monotonic -- nobody sets it, where the transport is ours
+end
+
 --- The given settings over `base`, with what they stand for: a provider for credentials, a whole
 -- transport, an endpoint that is found once where it cannot change. Beside the configuration:
 --
 -- - `provider` of credentials
 -- - `send`: the transport is ours and takes a request of the core
 -- - `clock`: seconds, for deadlines and pauses
+-- - `transports` of ours that the client has, see transport/init.lua
+-- - `obstacle()`: why the transport can make no call where the caller is, or nil; may be nil
 -- - `learnt`: what the client learns, shared by all its calls, see retry.lua
 -- - `yields()`: whether a pause of the transport, where the caller is, lets other coroutines run
 -- - `endpoint_of(settings)`
@@ -49,13 +60,15 @@ local function resolve(given, base)
     settings.provider = credentials.new(given.credentials)
   end
   settings.credentials = nil
-  if given.transport then
+  if type(given.transport) == "table" then
     settings.transport = setmetatable({}, { __index = given.transport })
     settings.transport.now = given.transport.now or core.time
     settings.transport.sleep = given.transport.sleep or core.sleep
     settings.yields = given.transport.sleep and always or never -- it is not known, of a user's
-    settings.send = nil
+    settings.send, settings.obstacle = nil, nil
     settings.clock = settings.transport.now
+  elseif given.transport or given.thread_pool or not settings.transport then
+    use_own_transport(settings, given.transport)
   end
   if given.region and not given.endpoint then
     settings.endpoint = nil -- a region given for one call outranks the client's endpoint
@@ -344,14 +357,8 @@ function client.new(given)
   if problem then
     error(problem, 2)
   end
-  local settings = resolve(given, DEFAULTS)
+  local settings = resolve(given, overlay(DEFAULTS, { transports = {} }))
   settings.learnt = retry.beginner()
-  if not settings.transport then
-    settings.transport = require "cr.transport.curl" ()
-    settings.send = settings.transport.send
-    settings.yields = settings.transport.yields or never
-    settings.clock = core.monotonic -- nobody sets it, where the transport is ours
-  end
   return setmetatable({
     [SETTINGS] = function()
       return settings

@@ -4,6 +4,7 @@
 -- outside (a region nobody has heard of, say) are looked at when they are used.
 
 local suggest = require "cr.suggest"
+local transports = require "cr.transport"
 
 local config = {}
 
@@ -48,10 +49,13 @@ local function line_or_empty(value)
 end
 
 local function transport(value)
+  if type(value) == "string" and transports.has(value) then
+    return true
+  end
   return type(value) == "table" and type(value.exchange) == "function" and
     (value.sleep == nil or type(value.sleep) == "function") and
     (value.now == nil or type(value.now) == "function"),
-    "a table with the functions exchange, sleep and now"
+    'a table with the functions exchange, sleep and now, "curl", or inside nginx "nginx"'
 end
 
 local function credentials(value)
@@ -81,6 +85,7 @@ config.keys = {
   ca_path = line,
   defaults = is "table",
   transport = transport,
+  thread_pool = line,
   user_agent = line,
   max_response_bytes = whole(1, 1073741824),
   on_attempt = is "function",
@@ -92,6 +97,7 @@ config.call_options = { method = one_of("GET", "POST") }
 
 config.defaults = {
   signature = "v3",
+  thread_pool = "cr",
   timeout = 10,
   connect_timeout = 5,
   max_attempts = 3,

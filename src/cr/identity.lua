@@ -7,15 +7,23 @@ local secret = require "cr.secret"
 
 local identity = {}
 
+local function transport_error(code, message)
+  return new_error {
+    kind = "transport", code = code, message = message, operation = "credentials",
+    retryable = false,
+  }
+end
+
 --- @tparam table settings of a client
 -- @return as `client:credentials`
 function identity.of(settings)
+  local obstacle = settings.obstacle and settings.obstacle()
+  if obstacle then
+    return nil, transport_error(obstacle.code, obstacle.message)
+  end
   local time, code, message = clock.time(settings)
   if not time then
-    return nil, new_error {
-      kind = "transport", code = code, message = message, operation = "credentials",
-      retryable = false,
-    }
+    return nil, transport_error(code, message)
   end
   local ask = {
     settings = settings, time = time,

@@ -106,6 +106,10 @@ end
 --- Gives an attempt its time and its credential, and signs it. True, or nil and the error.
 local function authorize(attempt)
   local settings = attempt.settings
+  local obstacle = settings.obstacle and settings.obstacle()
+  if obstacle then
+    return nil, transport_error(attempt, obstacle.code, obstacle.message, false)
+  end
   local time, code, message = clock.time(settings)
   if not time then
     return nil, transport_error(attempt, code, message)
