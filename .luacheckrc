@@ -6,5 +6,4 @@ files["src/cr/emulator"] = { std = "ngx_lua" }
 files["src/cr/transport/nginx.lua"] = { std = "ngx_lua" }
 files["src/cr/transport/phases.lua"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
-files["spec/support/cosocket.lua"] = { std = "ngx_lua" }
 files["types"] = { max_line_length = false, ignore = { "212", "241" } } -- declarations

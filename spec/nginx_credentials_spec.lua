@@ -11,7 +11,7 @@ local socket = require "socket"
 
 local INIT = [[
   client = require("cr").new {
-    endpoint = "%s", transport = require "spec.support.cosocket",
+    endpoint = "%s",
     credentials = {
       type = "ram_role_arn", role_arn = "acs:ram::1000000000000001:role/reader",
       sts_endpoint = "%s", timeout = 1,
@@ -22,7 +22,7 @@ local INIT = [[
 
 local PROGRAM = [[
   by_program = require("cr").new {
-    endpoint = "%s", transport = require "spec.support.cosocket",
+    endpoint = "%s",
     credentials = { type = "external", process_command = "%s" },
   }
 ]]

@@ -12,11 +12,11 @@ local nginx = require "spec.support.nginx"
 local INIT = [[
   client = require("cr").new { endpoint = "%s", credentials = { type = "access_key",
     access_key_id = "%s", access_key_secret = "%s" } }
-  function describe()
-    return client:get_repo_tag { InstanceId = "cri-kmsiwlxxdcva****",
-      RepoId = "crr-tquyps22md8p****", Tag = "1.0" }
+  function describe(options)
+    return client:get_repo_tag({ InstanceId = "cri-kmsiwlxxdcva****",
+      RepoId = "crr-tquyps22md8p****", Tag = "1.0" }, options)
   end
-  at_start = assert(describe())
+  at_start = assert(describe { transport = "curl" })
 ]]
 
 local LOCATIONS = [[
