@@ -298,10 +298,38 @@ function benches.map()
   emulator.stop()
 end
 
+local function rate(per_second)
+  return ("%.0f/s"):format(per_second)
+end
+
+function benches.nginx()
+  local rates, latencies, blocking = { {}, {}, {} }, { {}, {} }, nil
+  for _, line in ipairs(lines_of(("%s gateway.lua %s %s"):format(LUA, quote(DIR), HTTP))) do
+    local bare, exchange, call = line:match "^rate (%S+) (%S+) (%S+)$"
+    local idle, busy = line:match "^p99 (%S+) (%S+)$"
+    for list, values in pairs { [rates] = { bare, exchange, call }, [latencies] = { idle, busy } } do
+      for i, value in ipairs(values) do
+        table.insert(list[i], tonumber(value))
+      end
+    end
+    blocking = line:match "^blocking (%S+)$" or blocking
+  end
+  for i, name in ipairs { "nginx, exchange alone", "nginx, whole call" } do
+    local ratio, paired = ratios(rates[1], rates[i + 1])
+    row(name, rate(median(rates[1])), rate(median(rates[i + 1])), ratio, "0.9",
+      ("pairs %s; more is better; 32 threads, one worker"):format(paired))
+  end
+  local ratio, paired = ratios(latencies[1], latencies[2])
+  row("nginx, p99 of others", ("%.0f us"):format(median(latencies[1])),
+    ("%.0f us"):format(median(latencies[2])), ratio, "1.5",
+    ("pairs %s; idle, and with 64 calls of 500 ms in flight; if these blocked: %s"):format(paired,
+      blocking == "none" and "no answer in 20 s" or ("%.0f ms"):format(blocking / 1000)))
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
-    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle)\n")
+    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, map, nginx)\n")
       :format(name))
     os.exit(2)
   end
