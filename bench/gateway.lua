@@ -98,11 +98,11 @@ end
 
 local function measure_latency(gateway)
   for round = 1, LATENCY_ROUNDS do
-    local idle, busy
+    local busy
     if round % 2 == 0 then
       busy = beside(gateway, "/slow", SECONDS)
     end
-    _, idle = load(gateway.url .. "/other", 1, SECONDS)
+    local _, idle = load(gateway.url .. "/other", 1, SECONDS)
     busy = busy or beside(gateway, "/slow", SECONDS)
     print(("p99 %.1f %.1f"):format(idle, busy))
   end

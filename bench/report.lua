@@ -307,7 +307,9 @@ function benches.nginx()
   for _, line in ipairs(lines_of(("%s gateway.lua %s %s"):format(LUA, quote(DIR), HTTP))) do
     local bare, exchange, call = line:match "^rate (%S+) (%S+) (%S+)$"
     local idle, busy = line:match "^p99 (%S+) (%S+)$"
-    for list, values in pairs { [rates] = { bare, exchange, call }, [latencies] = { idle, busy } } do
+    for list, values in pairs {
+      [rates] = { bare, exchange, call }, [latencies] = { idle, busy },
+    } do
       for i, value in ipairs(values) do
         table.insert(list[i], tonumber(value))
       end

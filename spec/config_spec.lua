@@ -97,8 +97,8 @@ describe("cr.new", function()
     thread_pool = { control, { "", "a\n", 1, {} } },
     transport = { 'a table with the functions exchange, sleep and now, "curl", or inside nginx ' ..
       '"nginx"', {
-      "nginx", "Curl", "", 1, {}, { exchange = 1 }, { exchange = print, sleep = 1 }, { exchange = print, now = {} },
-      print,
+      "nginx", "Curl", "", 1, {}, { exchange = 1 }, { exchange = print, sleep = 1 },
+      { exchange = print, now = {} }, print,
     } },
   }
 

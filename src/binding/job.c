@@ -115,21 +115,25 @@ static int job_response(lua_State *L)
     return 1;
 }
 
+struct runner {
+    struct cr_http *http; /* NULL once freed */
+};
+
 static int runner_gc(lua_State *L)
 {
-    struct cr_http **http = luaL_checkudata(L, 1, RUNNER);
-    cr_http_free(*http);
-    *http = NULL;
+    struct runner *runner = luaL_checkudata(L, 1, RUNNER);
+    cr_http_free(runner->http);
+    runner->http = NULL;
     return 0;
 }
 
 /* run(light userdata): does what was lent, on the connections of this Lua state */
 static int run(lua_State *L)
 {
-    struct cr_http **http = lua_touserdata(L, lua_upvalueindex(1));
+    struct runner *runner = lua_touserdata(L, lua_upvalueindex(1));
     luaL_checktype(L, 1, LUA_TLIGHTUSERDATA);
     struct cr_job *job = lua_touserdata(L, 1);
-    cr_job_run(job, *http);
+    cr_job_run(job, runner->http);
     cr_job_release(job);
     return 0;
 }
@@ -137,12 +141,12 @@ static int run(lua_State *L)
 /* runner() → run, or nil, reason */
 static int runner_new(lua_State *L)
 {
-    struct cr_http **http = lua_newuserdata(L, sizeof *http);
-    *http = NULL;
+    struct runner *runner = lua_newuserdata(L, sizeof *runner);
+    runner->http = NULL;
     luaL_getmetatable(L, RUNNER);
     lua_setmetatable(L, -2);
-    *http = cr_http_new();
-    if (*http == NULL) {
+    runner->http = cr_http_new();
+    if (runner->http == NULL) {
         lua_pushnil(L);
         lua_pushliteral(L, "libcurl gives no handle: it is out of memory or cannot start");
         return 2;

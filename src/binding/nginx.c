@@ -30,6 +30,11 @@ struct thread_pool { /* ngx_thread_pool_s of nginx's src/core/ngx_thread_pool.c 
 
 typedef struct thread_pool *get_pool(void *cycle, struct text *name);
 
+static bool is_called(const struct thread_pool *pool, struct cr_slice name)
+{
+    return pool->name.length == name.length && memcmp(pool->name.data, name.data, name.length) == 0;
+}
+
 /* thread_pool(name) → threads, max_queue  or false: there is none  or nothing: not known here */
 static int nginx_thread_pool(lua_State *L)
 {
@@ -47,14 +52,12 @@ static int nginx_thread_pool(lua_State *L)
         pool = get(*cycle, &wanted);
     }
     dlclose(host);
-    if (get == NULL || cycle == NULL) {
+    if (get == NULL || cycle == NULL || (pool != NULL && !is_called(pool, name))) {
         return 0;
-    } else if (pool == NULL) {
+    }
+    if (pool == NULL) {
         lua_pushboolean(L, false);
         return 1;
-    } else if (pool->name.length != name.length ||
-               memcmp(pool->name.data, name.data, name.length) != 0) {
-        return 0;
     }
     lua_pushnumber(L, (lua_Number)pool->threads);
     lua_pushnumber(L, (lua_Number)pool->max_queue);
