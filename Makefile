@@ -34,7 +34,8 @@ TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-de
 LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils git
 FUZZ_PACKAGES := clang libclang-rt-dev|libclang-rt-14-dev lua5.4 liblua5.4-dev lua-cjson \
 	libcurl4-openssl-dev libssl-dev
-BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf
+BENCH_PACKAGES := $(EMULATOR_PACKAGES) linux-perf wrk curl luajit2|luajit \
+	libluajit2-5.1-dev|libluajit-5.1-dev
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wvla -Werror
@@ -78,7 +79,7 @@ test-packages:
 lint-packages:
 	@tools/need $(LINT_PACKAGES)
 bench-packages:
-	@tools/need $(BENCH_PACKAGES)
+	@tools/need $(call quoted,$(BENCH_PACKAGES))
 
 fuzz-packages:
 	@tools/need $(call quoted,$(FUZZ_PACKAGES))

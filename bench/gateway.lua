@@ -55,6 +55,12 @@ local function start(name, values)
   error(name .. " did not start")
 end
 
+--- Ends it, and returns when it has ended.
+local function stop(server)
+  os.execute(("kill %s; while kill -0 %s 2>/dev/null; do sleep 0.05; done"):format(server.pid,
+    server.pid))
+end
+
 local MICROSECONDS = { us = 1, ms = 1e3, s = 1e6, m = 60e6 }
 
 --- What wrk says of an address.
@@ -118,9 +124,9 @@ if ok then
     measure(gateway)
     measure_latency(gateway)
   end)
-  os.execute("kill " .. gateway.pid)
+  stop(gateway)
 end
-os.execute("kill " .. slow.pid)
+stop(slow)
 if not ok then
   io.stderr:write(tostring(message), "\n")
   os.exit(1)
