@@ -1,6 +1,6 @@
 /*
  * What nginx knows of its thread pools and does not tell Lua, for the nginx transport: a task too
- * many for a pool's queue is no failure there but, before lua-nginx-module 0.10.30, a crash of the
+ * many for a pool's queue is no failure there but, before lua-nginx-module 0.10.32, a crash of the
  * worker (a task is freed by a wrong pointer). So the transport must know how many are too many.
  *
  * The pool is asked for by the function that nginx's modules use. What comes back is looked at

@@ -6,7 +6,7 @@
 -- here, once for all clients of a worker:
 --
 -- - Never more exchanges are under way than the pool has threads, or room in its queue. A task
---   beyond that crashes the worker up to lua-nginx-module 0.10.29. Who comes later waits in line.
+--   beyond that crashes the worker up to lua-nginx-module 0.10.31. Who comes later waits in line.
 -- - A request that goes away (its client did) leaves its exchange behind in the thread. It counts
 --   as under way until that has ended; its answer is dropped.
 -- - A worker that was told to quit (at a reload) waits for connections with a timer, and a task of
@@ -51,8 +51,17 @@ local function new_pool(name)
     jobs = {}, -- which: job → true
     spare = {}, -- jobs to be used again
     line = semaphore.new(0), -- who waits for a thread
+    has_line = false, -- whether anybody may be waiting
     looks_until = 0, -- by core.monotonic
   }
+end
+
+--- Lets the next in line go on.
+local function call_next(pool)
+  pool.has_line = pool.line:count() < 0
+  if pool.has_line then
+    pool.line:post(1)
+  end
 end
 
 --- Takes a job off the count, once, and lets the next in line go on.
@@ -60,8 +69,8 @@ local function leave(pool, job)
   if pool.jobs[job] then
     pool.jobs[job] = nil
     pool.under_way = pool.under_way - 1
-    if pool.line:count() < 0 then
-      pool.line:post(1)
+    if pool.has_line then
+      call_next(pool)
     end
   end
 end
@@ -82,8 +91,8 @@ local function look_after(_, pool)
     pool.looks_until = core.monotonic() + LOOK + SLACK
     ngx.sleep(LOOK)
     sweep(pool)
-    if pool.under_way < pool.limit and pool.line:count() < 0 then
-      pool.line:post(1) -- what was posted may have gone to a request that went away
+    if pool.under_way < pool.limit then
+      call_next(pool) -- again: it may have been a request that went away
     end
   until pool.under_way == 0
   pool.looks_until = 0
@@ -109,6 +118,7 @@ local function take_place(pool, ends)
       return nil, failure("QueueFull", ("%d calls are waiting for one of the %d threads that " ..
         "nginx has for them"):format(MAX_WAITING, pool.limit))
     end
+    pool.has_line = true
     pool.line:wait(left)
     left = ends - core.monotonic()
   end
@@ -177,10 +187,21 @@ local function adapt(pool)
     " has more threads: raise lua_worker_thread_vm_pool_size")
 end
 
+local function prepare(job, seconds, request, settings)
+  if settings then
+    return job:prepare(request, settings, seconds)
+  end
+  return job:prepare(overlay(request, { timeout = seconds }))
+end
+
 --- One exchange.
--- @tparam function prepare `prepare(job, seconds)` puts the request into the job
+-- @param request of the core, or a table
+-- @tparam ?table settings for one of the core
 -- @return response  or nil, failure
-local function exchange(pool, ends, prepare)
+local function exchange(pool, timeout, request, settings)
+  local now = core.monotonic()
+  local ends = now + timeout
+  see_to_it(pool, now)
   while true do
     local left, reason = take_place(pool, ends)
     if not left then
@@ -192,7 +213,7 @@ local function exchange(pool, ends, prepare)
       return nil, reason
     end
     local ok
-    ok, reason = prepare(job, left)
+    ok, reason = prepare(job, left, request, settings)
     if not ok then
       return nil, failure("OutOfMemory", reason)
     end
@@ -218,14 +239,10 @@ end
 
 --- @tparam string name of the thread pool
 return function(name)
+  -- Whoever makes an exchange has looked for an obstacle before.
   local transport = { now = core.time, yields = phases.can_wait, obstacle = phases.obstacle }
 
-  --- The pool, where the caller can wait for it.
-  local function ready()
-    local obstacle = phases.obstacle()
-    if obstacle then
-      return nil, obstacle
-    end
+  local function find_pool()
     local pool, reason = pools[name], nil
     if not pool then
       pool, reason = new_pool(name)
@@ -235,28 +252,20 @@ return function(name)
   end
 
   function transport.exchange(request)
-    local pool, reason = ready()
+    local pool, reason = find_pool()
     if not pool then
       return nil, reason
     end
-    local now = core.monotonic()
-    see_to_it(pool, now)
-    return exchange(pool, now + (request.timeout or USUAL_TIMEOUT), function(job, left)
-      return job:prepare(overlay(request, { timeout = left }))
-    end)
+    return exchange(pool, request.timeout or USUAL_TIMEOUT, request)
   end
 
   --- The same for a request of the core, without a table in between.
   function transport.send(request, settings, timeout)
-    local pool, reason = ready()
+    local pool, reason = find_pool()
     if not pool then
       return nil, reason
     end
-    local now = core.monotonic()
-    see_to_it(pool, now)
-    return exchange(pool, now + timeout, function(job, left)
-      return job:prepare(request, settings, left)
-    end)
+    return exchange(pool, timeout, request, settings)
   end
 
   function transport.sleep(seconds)
