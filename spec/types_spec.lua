@@ -301,7 +301,7 @@ describe("types/cr.lua", function()
   it("declares types of the configuration that are accepted, and no wider ones", function()
     local samples = {
       string = "x", number = 1.5, integer = 2, boolean = true, ["table<string, any>"] = {},
-      ["cr.Transport"] = recorder.new(), ["cr.Credentials|fun()"] = recorder.KEY,
+      ["cr.TransportName|cr.Transport"] = "curl", ["cr.Credentials|fun()"] = recorder.KEY,
     }
     local wrong = { string = 1, number = "1", integer = 1.5, boolean = "yes" }
     for name, field in pairs(fields_of "cr.Config") do

@@ -43,7 +43,8 @@ local Client = {}
 ---@field ca_file? string certificate authorities, a PEM file
 ---@field ca_path? string certificate authorities, a folder
 ---@field defaults? table<string, any> parameters given with every call that has them
----@field transport? cr.Transport
+---@field transport? cr.TransportName|cr.Transport libcurl; inside nginx its threads
+---@field thread_pool? string nginx's pool of threads for the calls, "cr"
 ---@field user_agent? string
 ---@field max_response_bytes? integer largest answer, after decompression, 16777216
 ---@field on_attempt? fun(event: cr.AttemptEvent) called after every attempt
@@ -72,6 +73,9 @@ local Client = {}
 ---@field done string[] its values that are waited for, in upper or lower case
 ---@field failed? string[] its values from which none of them can come any more
 ---@field not_yet? string[] codes of errors that end nothing
+
+--- "curl" blocks; "nginx" is there inside nginx only.
+---@alias cr.TransportName "curl"|"nginx"
 
 ---@class cr.Transport
 ---@field exchange fun(request: cr.TransportRequest): cr.TransportResponse?, cr.TransportFailure|string?
