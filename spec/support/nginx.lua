@@ -29,7 +29,7 @@ http {
   @http@
   init_by_lua_block { @init@ }
   server {
-    listen 127.0.0.1:@port@;
+    listen 127.0.0.1:@port@ @listen@;
     location = /ready { return 204; }
     @locations@
   }
@@ -50,7 +50,7 @@ end
 
 --- Starts it and waits until it answers.
 -- @param given init (Lua), locations (nginx), main and http (more directives there), level of the
---   error log ("crit"), workers (1), connections (256 per worker)
+--   error log ("crit"), workers (1), connections (256 per worker), listen (options of it)
 function nginx.start(given)
   local folder, port = child.new_folder(), core.free_port()
   local root = io.popen("pwd"):read "*l"
@@ -59,6 +59,7 @@ function nginx.start(given)
     path = ("%s/?.lua;%s"):format(root, package.path), cpath = package.cpath,
     main = given.main or "", http = given.http or "", workers = given.workers or 1,
     connections = given.connections or 256, init = given.init or "", port = port,
+    listen = given.listen or "",
     locations = given.locations,
   }
   child.write(folder .. "/nginx.conf", (CONFIGURATION:gsub("@(%l+)@", values)))

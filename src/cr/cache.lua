@@ -181,7 +181,7 @@ end
 --- The way when there is no fresh answer in this nginx.
 local function ask(self, call, found, state, level)
   local limits = call.limits
-  local failure = self.store:failure(call.key)
+  local failure = self.store:failure(call.key, limits)
   if state == STALE then
     if not failure then
       flight.revalidate(self, call)

@@ -27,7 +27,7 @@ local function look(cache, call)
   if found and freshness.of(found, clock.now(), call.limits) == freshness.FRESH then
     return { entry = found, level = level }
   end
-  local failure = cache.store:failure(call.key)
+  local failure = cache.store:failure(call.key, call.limits)
   return failure and { failure = failure }
 end
 

@@ -18,6 +18,7 @@ local LEAST = 1 -- seconds that a call must have; with less of the dict's lock l
 local OVERLAP = 10 -- seconds of the list that are read again: clocks differ, and writes overtake
 local PAGE, MAX_PAGES = 200, 50 -- of the list, read at once
 local LONGEST_RECORD = 2048 -- bytes
+local RECORD = "^(%d+%.%d%d%d%d%d%d)\n(%l+)\n([^\n]*)\n([^\n]*)$"
 local SINCE = "n:since"
 
 -- Operations whose answers are keys to the registry: these stay in this nginx.
@@ -199,7 +200,7 @@ end
 
 --- Carries out what another nginx announced, once.
 local function apply(self, member)
-  local time, kind, prefix, wanted = member:match("^(%d+%.%d%d%d%d%d%d)\n(%l+)\n([^\n]*)\n([^\n]*)$")
+  local time, kind, prefix, wanted = member:match(RECORD)
   time = tonumber(time)
   if not time or not is_new(self, member) then
     return

@@ -56,9 +56,10 @@ function store:find(key, again)
 end
 
 --- The failure of the last call, while it is remembered.
-function store:failure(key)
-  local text = self.dict:get("f:" .. key)
-  return text and entry.read(text, clock.now()) or nil
+function store:failure(key, limits)
+  local text, now = self.dict:get("f:" .. key), clock.now()
+  local found = text and entry.read(text, now)
+  return found and freshness.of(found, now, limits) and found or nil
 end
 
 local function write(self, name, text, life)
