@@ -59,13 +59,14 @@ local LOCATIONS = [[
 ]]
 
 --- @param api an emulator
--- @tparam table given cache (fields of its configuration), client (the same), init (Lua),
+-- @tparam table given cache (fields of its configuration), client (the same), init (Lua), http,
 --   locations, workers, connections, main, level, dict (its size)
 function cached.start(api, given)
   local server = nginx.start {
     init = INIT:format(given.endpoint or api.endpoint, api.access_key_id, api.access_key_secret,
       given.client or "max_attempts = 1", given.cache or "", given.init or ""),
-    http = ("lua_shared_dict cr_cache %s; lua_shared_dict shifted 1m;"):format(given.dict or "10m"),
+    http = ("lua_shared_dict cr_cache %s; lua_shared_dict shifted 1m; %s"):format(
+      given.dict or "10m", given.http or ""),
     locations = LOCATIONS .. (given.locations or ""), workers = given.workers,
     connections = given.connections, main = given.main, listen = given.listen,
     level = given.level,

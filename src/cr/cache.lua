@@ -29,6 +29,10 @@ local FRESH, STALE = freshness.FRESH, freshness.STALE
 
 local MAX_ROUNDS = 5 -- through what others bring that will not do
 
+-- Seconds that Redis remembers at least that an answer is invalid, for calls that are under way in
+-- other nginx.
+local MARK_LIFE = 60
+
 local NONE = {}
 
 local cache = {}
@@ -275,7 +279,7 @@ function Cache:invalidate(name, params)
   local time = clock.exact()
   self_.flights[key] = nil
   self_.store:invalidate(key, time)
-  return setup.tell_fleet(self_, "invalidate", time, key, self_.life)
+  return setup.tell_fleet(self_, "invalidate", time, key, self_.lock_expiry + MARK_LIFE)
 end
 
 --- Makes invalid what begins with a prefix.

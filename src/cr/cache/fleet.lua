@@ -185,7 +185,7 @@ local function announce(self, time, record, first)
 end
 
 --- @return true  or nil, reason
-function fleet:invalidate(key, time, life)
+function fleet:invalidate(time, key, life)
   local mark = entry.new(entry.INVALID, time)
   local replies, reason = announce(self, time, "key\n" .. key .. "\n",
     { "set", self.prefix .. "e:" .. key, mark.text, "PX", milliseconds(life) })

@@ -28,7 +28,7 @@ end
 
 --- A first number that no earlier life of the counter had.
 local function beginning()
-  return math.floor(clock.exact() * 1000)
+  return math.floor(clock.exact() * 1000000)
 end
 
 --- Makes every worker look again.
