@@ -61,6 +61,7 @@ build = {
     ["cr.cache"] = "src/cr/cache.lua",
     ["cr.cache.clock"] = "src/cr/cache/clock.lua",
     ["cr.cache.config"] = "src/cr/cache/config.lua",
+    ["cr.cache.copy"] = "src/cr/cache/copy.lua",
     ["cr.cache.entry"] = "src/cr/cache/entry.lua",
     ["cr.cache.fetch"] = "src/cr/cache/fetch.lua",
     ["cr.cache.fleet"] = "src/cr/cache/fleet.lua",

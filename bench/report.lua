@@ -298,10 +298,34 @@ function benches.map()
   emulator.stop()
 end
 
+function benches.cache()
+  local lines = lines_of(("LUA_CPATH=%s luajit cache.lua %s"):format(
+    quote(os.getenv "BENCH_ROOT" .. "/build/luajit/?.so;;"), HTTP))
+  local constant, cached, hits = {}, {}, {}
+  for _, line in ipairs(lines) do
+    local baseline, subject = line:match("^round (%S+) (%S+)$")
+    local what, cost = line:match("^hit (%S+) (%S+)$")
+    if baseline then
+      constant[#constant + 1], cached[#cached + 1] = tonumber(baseline), tonumber(subject)
+    else
+      hits[#hits + 1] = { what, tonumber(cost) }
+    end
+  end
+  local ratio, paired = ratios(constant, cached)
+  local function rate(values)
+    return ("%.0f/s"):format(median(values))
+  end
+  row("cache, decisions", rate(constant), rate(cached), ratio, "0.8",
+    ("pairs %s; requests through one worker of nginx, %d rounds"):format(paired, #constant))
+  for _, hit in ipairs(hits) do
+    row("  " .. hit[1], "", microseconds(hit[2] * 1e9), "", "", "of one hit, in a loop")
+  end
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
-    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle)\n")
+    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, cache)\n")
       :format(name))
     os.exit(2)
   end

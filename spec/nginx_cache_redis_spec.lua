@@ -27,8 +27,10 @@ local function start(given, more)
   store = store or redis.start(given)
   local cache = ("redis = { port = %d, prefix = 'spec:' %s }, %s"):format(store.port,
     given and given.redis or "", more and more.cache or "")
-  local settings = { http = more and more.http, cache = cache, workers = more and more.workers, connections = 2048, level = "warn",
-    client = more and more.client }
+  more = more or {}
+  local settings = {
+    http = more.http, cache = cache, workers = more.workers, connections = 2048, level = "warn",
+  }
   one, two = cached.start(api, settings), cached.start(api, settings)
 end
 

@@ -9,6 +9,9 @@ local socket = require "socket"
 
 local redis = {}
 
+local TLS = "--tls-port PORT --port 0 --tls-auth-clients no --tls-cert-file FOLDER/server.pem " ..
+  "--tls-key-file FOLDER/server.key --tls-ca-cert-file FOLDER/ca.pem"
+
 local Server = {}
 Server.__index = Server
 
@@ -38,17 +41,15 @@ function Server:command(...)
   return line, bulk
 end
 
---- @tparam[opt] table given port, password, database (of `command`), tls (folder of an emulator, for
---   its certificate)
+--- @tparam[opt] table given port, password, database (of `command`), tls (folder of an emulator,
+--   for its certificate)
 function redis.start(given)
   given = given or {}
   local port, folder = given.port or core.free_port(), child.new_folder()
   local password = given.password and " --requirepass " .. given.password or ""
-  local tls = given.tls and ("--tls-port PORT --port 0 --tls-auth-clients no --tls-cert-file " ..
-    "FOLDER/server.pem --tls-key-file FOLDER/server.key --tls-ca-cert-file FOLDER/ca.pem")
-    :gsub("PORT", port):gsub("FOLDER", given.tls)
+  local listen = given.tls and TLS:gsub("PORT", port):gsub("FOLDER", given.tls) or "--port " .. port
   local process = child.start(("redis-server %s --bind 127.0.0.1 --save '' --dir %s%s >/dev/null")
-    :format(tls or "--port " .. port, folder, password))
+    :format(listen, folder, password))
   local server = setmetatable({
     process = process, port = tonumber(port), folder = folder, password = given.password,
     database = given.database,

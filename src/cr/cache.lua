@@ -283,7 +283,7 @@ function Cache:invalidate(name, params)
 end
 
 --- Makes invalid what begins with a prefix.
--- @tparam[opt] string prefix of operations' names ("GetRepoTag" means GetRepoTagLayers too), or of
+-- @tparam[opt] string prefix of operations' names ("GetRepoTag" means GetRepoTagScanStatus too), or of
 --   a whole question ("GetRepoTag?InstanceId=cri-…"); all operations when nil
 -- @tparam[opt] table params only answers to questions with these parameters among theirs
 -- @return true

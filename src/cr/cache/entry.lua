@@ -4,6 +4,7 @@
 -- The text is one line, `1 <kind> <created>`, then JSON. Texts from outside may be anything; what
 -- is no entry to the last field is none.
 
+local copy = require "cr.cache.copy"
 local core = require "cr.core"
 local json = require "cr.json"
 local new_error = require "cr.error"
@@ -21,17 +22,6 @@ local ERROR_FIELDS = {
   http_status = "number", request_id = "string", attempts = "number", retryable = "boolean",
   hint = "string", recommend = "string", access_denied = "table", retry_after = "number",
 }
-
-local function copy(value)
-  local new = {}
-  for name, field in pairs(value) do
-    new[name] = type(field) == "table" and copy(field) or field
-  end
-  return new
-end
-
---- A copy all the way down of what JSON can hold.
-entry.copy = copy
 
 --- The fields of an error that another worker can make one of.
 local function fields_of(err)
@@ -59,14 +49,14 @@ end
 --- @tparam string kind
 -- @tparam number created seconds since the epoch, when the call began
 -- @tparam ?table body the answer, or the error
--- @treturn table {kind, created, body, text (nil when it cannot be written)}
+-- @treturn table {kind, created, body, text}
 function entry.new(kind, created, body)
   local is_failed = kind == entry.NEGATIVE or kind == entry.FAILURE
   body = is_failed and fields_of(body) or body
   local text = kind == entry.INVALID and "" or write_json(body)
   return {
     kind = kind, created = created, body = body,
-    text = text and ("1 %s %.6f\n%s"):format(kind, created, text),
+    text = ("1 %s %.6f\n%s"):format(kind, created, text),
   }
 end
 
@@ -97,10 +87,20 @@ end
 -- @tparam ?boolean shared not a copy
 -- @return answer, nil  or nil, error
 function entry.open(found, shared)
-  if found.kind == entry.ANSWER then
-    return shared and found.body or copy(found.body)
+  local body = found.body
+  if shared and found.kind == entry.ANSWER then
+    return body
   end
-  return nil, new_error(copy(found.body))
+  local parents = found.parents
+  if not parents then
+    parents = copy.parents(body)
+    found.parents = parents
+  end
+  body = copy.of(body, parents)
+  if found.kind == entry.ANSWER then
+    return body
+  end
+  return nil, new_error(body)
 end
 
 return entry

@@ -159,7 +159,7 @@ end
 -- @return false when it was invalidated meanwhile
 function fleet:leave(call, token, found)
   local life = freshness.life(found, call.limits)
-  local is_kept = found.text ~= nil and #found.text <= self.max_value_bytes and life > 0
+  local is_kept = #found.text <= self.max_value_bytes and life > 0
   local kind = found.kind == entry.FAILURE and "f:" or "e:"
   local replies = self.redis:run {
     leaving(self, kind, call.key, is_kept and found.text or "", life, found.created, token),

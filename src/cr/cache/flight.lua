@@ -5,8 +5,8 @@
 -- away. When there are too many timers already, or the worker is about to end, it is done in the
 -- request after all.
 
+local copy = require "cr.cache.copy"
 local core = require "cr.core"
-local entry = require "cr.cache.entry"
 local fetch = require "cr.cache.fetch"
 local lock = require "cr.cache.lock"
 
@@ -80,12 +80,9 @@ end
 
 --- A call that others can go on with, whatever the caller does to its tables.
 local function detached(call)
-  local copy = {}
-  for name, value in pairs(call) do
-    copy[name] = value
-  end
-  copy.params = entry.copy(call.params)
-  return copy
+  local own = copy.of(call, {})
+  own.params = copy.of(call.params, copy.parents(call.params))
+  return own
 end
 
 --- Brings what is asked for, or waits for the request of this worker that does.

@@ -35,7 +35,7 @@ function redis.new(dict, given)
     is_socket = is_socket,
     -- Only for connections that were told the same: user and database stay with a connection.
     pool = ("cr.cache:%s:%d:%d:%s:%s"):format(given.host, given.port, given.database,
-      given.username or "", given.tls and "tls" or ""),
+      given.username or "", given.tls and "tls " .. (given.server_name or "") or ""),
   }, redis)
 end
 

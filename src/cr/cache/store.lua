@@ -87,7 +87,7 @@ function store:keep(key, found, limits)
   local life = math.min(freshness.life(found, limits), self.purges.life) -
     math.max(0, clock.now() - found.created)
   self.dict:delete("f:" .. key)
-  if not found.text or #found.text > self.max_value_bytes or life <= 0 then
+  if #found.text > self.max_value_bytes or life <= 0 then
     self.counts.too_large = self.counts.too_large + (life > 0 and 1 or 0)
     self.dict:delete("e:" .. key)
     self.memory:delete(key)
@@ -101,7 +101,7 @@ end
 
 --- Remembers that a call failed. What was known before stays.
 function store:keep_failure(key, found, limits)
-  if limits.failure_ttl > 0 and found.text and #found.text <= self.max_value_bytes then
+  if limits.failure_ttl > 0 and #found.text <= self.max_value_bytes then
     write(self, "f:" .. key, found.text, limits.failure_ttl)
   end
 end
