@@ -283,8 +283,8 @@ function Cache:invalidate(name, params)
 end
 
 --- Makes invalid what begins with a prefix.
--- @tparam[opt] string prefix of operations' names ("GetRepoTag" means GetRepoTagScanStatus too), or of
---   a whole question ("GetRepoTag?InstanceId=cri-…"); all operations when nil
+-- @tparam[opt] string prefix of operations' names ("GetRepoTag" means GetRepoTagScanStatus too), or
+--   of a whole question ("GetRepoTag?InstanceId=cri-…"); all operations when nil
 -- @tparam[opt] table params only answers to questions with these parameters among theirs
 -- @return true
 -- @return nil, error  when Redis could not be told

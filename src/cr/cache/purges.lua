@@ -31,6 +31,11 @@ local function beginning()
   return math.floor(clock.exact() * 1000000)
 end
 
+--- The name of a record. Numbers have 16 digits, of which `..` would write 14.
+local function name_of(number)
+  return ("%s%.0f"):format(RECORD, number)
+end
+
 --- Makes every worker look again.
 function purges:bump()
   self.dict:incr(VERSION, 1, beginning())
@@ -53,7 +58,7 @@ end
 function purges:add(time, prefix, wanted)
   local number = self.dict:incr(COUNT, 1, beginning())
   if number then
-    self.dict:set(RECORD .. number, ("%.6f\n%s\n%s"):format(time, prefix, wanted), self.life)
+    self.dict:set(name_of(number), ("%.6f\n%s\n%s"):format(time, prefix, wanted), self.life)
   end
   self:bump()
 end
@@ -69,7 +74,7 @@ end
 local function collect(self, known, newest)
   local found = {}
   for number = newest, (known or 0) + 1, -1 do
-    local record = read(self.dict:get(RECORD .. number))
+    local record = read(self.dict:get(name_of(number)))
     if not record or #found == MAX_RECORDS then
       if known then
         self.floor = clock.exact()
