@@ -325,8 +325,8 @@ end
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
-    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, cache)\n")
-      :format(name))
+    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, map, " ..
+      "cache)\n"):format(name))
     os.exit(2)
   end
   bench()
