@@ -5,6 +5,7 @@ if not rawget(_G, "jit") then
 end
 
 local cached = require "spec.support.cached"
+local child = require "spec.support.child"
 local cjson = require "cjson"
 local core = require "cr.core"
 local emulator = require "spec.support.emulator"
@@ -21,7 +22,10 @@ teardown(function()
 end)
 
 after_each(function()
-  server:stop()
+  if server then
+    server:stop()
+  end
+  server = nil
   api:reset()
 end)
 
@@ -414,6 +418,32 @@ describe("phases", function()
       assert.is_truthy(missed.message:find("phase " .. phase, 1, true))
     end
     assert.equal(4, calls())
+  end)
+
+  it("wait for a certificate, and before a location is known", function()
+    local port, folder = core.free_port(), api.ca_file:match "^(.*)/"
+    local code = CODE:gsub("ngx%.var%.arg_tag", '"1.0"')
+    for phase, level in pairs {
+      ssl_certificate = "upstream", server_rewrite = "upstream", ssl_client_hello = "CannotWait",
+    } do
+      server = cached.start(api, {
+        http = ([[
+          server {
+            listen 127.0.0.1:%s ssl;
+            ssl_certificate %s/server.pem;
+            ssl_certificate_key %s/server.key;
+            %s_by_lua_block { %s }
+            location / { content_by_lua_block { ngx.print "done" } }
+          } ]]):format(port, folder, folder, phase, code),
+      })
+      local body = child.shell(("curl -sS --cacert %s https://localhost:%s/"):format(api.ca_file,
+        port))
+      local told = cjson.decode(server:lua [[return ngx.shared.shifted:get "said"]])
+      local errors = server:stop()
+      assert.equal("done", body, phase .. errors)
+      assert.equal(level, told.level or told.code, phase)
+    end
+    server = nil
   end)
 
   it("serve stale answers everywhere, and ask anew for them", function()

@@ -16,9 +16,11 @@ local flight = {}
 -- (256) run.
 local MAX_TIMERS = 200
 
+-- Not ssl_client_hello and ssl_session_fetch: to wait there breaks the handshake in an nginx that
+-- has not OpenResty's patches, and nothing tells which one it is.
 local YIELDS = {
-  rewrite = true, server_rewrite = true, access = true, content = true, timer = true,
-  ssl_cert = true, ssl_session_fetch = true, ssl_client_hello = true,
+  server_rewrite = true, rewrite = true, access = true, content = true, timer = true,
+  ssl_cert = true,
 }
 
 local unstarted = 0 -- timers of ours that nginx has not begun yet
