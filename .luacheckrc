@@ -8,5 +8,7 @@ local THREADS = { std = "ngx_lua", globals = { ngx = { fields = { run_worker_thr
 files["src/cr/transport/nginx.lua"] = THREADS
 files["src/cr/transport/phases.lua"] = THREADS
 files["bench/gateway_works.lua"] = THREADS
+files["src/cr/cache"] = { std = "ngx_lua" }
+files["src/cr/cache.lua"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["types"] = { max_line_length = false, ignore = { "212", "241" } } -- declarations

@@ -328,11 +328,32 @@ function benches.nginx()
       blocking == "none" and "no answer in 20 s" or ("%.0f ms"):format(blocking / 1000)))
 end
 
+function benches.cache()
+  local lines = lines_of(("LUA_CPATH=%s luajit cache.lua %s"):format(
+    quote(os.getenv "BENCH_ROOT" .. "/build/luajit/?.so;;"), HTTP))
+  local constant, cached, hits = {}, {}, {}
+  for _, line in ipairs(lines) do
+    local baseline, subject = line:match("^round (%S+) (%S+)$")
+    local what, cost = line:match("^hit (%S+) (%S+)$")
+    if baseline then
+      constant[#constant + 1], cached[#cached + 1] = tonumber(baseline), tonumber(subject)
+    else
+      hits[#hits + 1] = { what, tonumber(cost) }
+    end
+  end
+  local ratio, paired = ratios(constant, cached)
+  row("cache, decisions", rate(median(constant)), rate(median(cached)), ratio, "0.8",
+    ("pairs %s; requests through one worker of nginx, %d rounds"):format(paired, #constant))
+  for _, hit in ipairs(hits) do
+    row("  " .. hit[1], "", microseconds(hit[2] * 1e9), "", "", "of one hit, in a loop")
+  end
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
     io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, map, " ..
-      "nginx)\n"):format(name))
+      "nginx, cache)\n"):format(name))
     os.exit(2)
   end
   bench()

@@ -46,7 +46,8 @@ describe("the README", function()
       "src/cr/answer.lua", "src/cr/endpoint.lua", "src/cr/credentials/unavailable.lua",
       "src/cr/transport/curl.lua", "src/cr/transport/nginx.lua", "src/cr/transport/phases.lua",
       "src/core/http.c", "src/core/http_failure.c", "src/core/http_transfer.c",
-      "src/binding/request.c" } do
+      "src/binding/request.c",
+      "src/cr/cache.lua", "src/cr/cache/fetch.lua", "src/cr/cache/setup.lua" } do
       source[#source + 1] = fixture.read(file)
     end
     source = table.concat(source)

@@ -117,3 +117,27 @@ describe("a version of its own", function()
     end
   end)
 end)
+
+describe("the question of a request", function()
+  it("is the query that is sent, before and after a signature", function()
+    local params = { RoleArn = "acs:ram::1:role/a b&c=d", Tags = { "x", "" }, A = "*" }
+    assert(request:fill_any("AssumeRole", params, "POST"))
+    local question = assert(request:query())
+    assert.equal("A=%2A&RoleArn=acs%3Aram%3A%3A1%3Arole%2Fa%20b%26c%3Dd&Tags.1=x&Tags.2=", question)
+    request:aim("https://sts.aliyuncs.com", "sts.aliyuncs.com", "spec")
+    assert(request:sign_v3(TIME, ID, SECRET, nil, 0, 0))
+    assert.equal(question, request:table({}, 1).url:match "%?(.*)$")
+    assert.equal(question, request:query())
+    assert(request:sign_v3(TIME, ID, SECRET, "a-token", 0, 0))
+    assert.equal(question, request:table({}, 1).url:match "%?(.*)$")
+    request:clear()
+    assert.equal("", request:query())
+  end)
+
+  it("has a digest as everybody's", function()
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      core.sha256 "abc")
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      core.sha256 "")
+  end)
+end)

@@ -1,7 +1,7 @@
 --- A real nginx with its Lua module, for specs of the library inside it. That is LuaJIT, so only
 -- LuaJIT's run of the specs has the build for it.
 --
---     local server = nginx.start { init = "Lua", locations = "nginx" }
+--     local server = nginx.start { init = "Lua", locations = "nginx", workers = 4 }
 --     server.url, server:stop() → what it wrote on standard error
 
 local child = require "spec.support.child"
@@ -19,17 +19,17 @@ worker_processes @workers@;
 @main@
 pid @folder@/nginx.pid;
 error_log stderr @level@;
-events { worker_connections 256; }
+events { worker_connections @connections@; }
 http {
   access_log off;
   lua_package_path "@path@;;";
   lua_package_cpath "@cpath@;;";
   client_body_temp_path @folder@/body; proxy_temp_path @folder@/proxy;
   fastcgi_temp_path @folder@/fastcgi; uwsgi_temp_path @folder@/uwsgi; scgi_temp_path @folder@/scgi;
-  init_by_lua_block { @init@ }
   @http@
+  init_by_lua_block { @init@ }
   server {
-    listen 127.0.0.1:@port@;
+    listen 127.0.0.1:@port@ @listen@;
     location = /ready { return 204; }
     @locations@
   }
@@ -49,16 +49,20 @@ local function module_lines()
 end
 
 --- Starts it and waits until it answers.
--- @param given init (Lua), locations, http and main (nginx, within these blocks; a thread pool "cr"
---   by default), workers (1), level of the error log ("crit")
+-- @param given init (Lua), locations (nginx), http and main (more directives; in main a thread
+--   pool "cr" by default), level of the error log ("crit"), workers (1), connections (256 per
+--   worker), listen (options of it)
 function nginx.start(given)
   local folder, port = child.new_folder(), core.free_port()
   local root = io.popen("pwd"):read "*l"
   local values = {
     modules = module_lines(), folder = folder, level = given.level or "crit",
     path = ("%s/?.lua;%s"):format(root, package.path), cpath = package.cpath,
-    init = given.init or "", port = port, locations = given.locations, http = given.http or "",
-    main = given.main or "thread_pool cr threads=32;", workers = tostring(given.workers or 1),
+    main = given.main or "thread_pool cr threads=32;", http = given.http or "",
+    workers = given.workers or 1, connections = given.connections or 256,
+    init = given.init or "", port = port,
+    listen = given.listen or "",
+    locations = given.locations,
   }
   child.write(folder .. "/nginx.conf", (CONFIGURATION:gsub("@(%l+)@", values)))
   local output = io.popen(("echo $$; exec env -u LD_PRELOAD %s -p %s -c %s/nginx.conf 2>&1")

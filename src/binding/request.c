@@ -2,6 +2,7 @@
  * Requests for Lua: `cr.core.request()` makes one, which serves one call after another.
  *
  *     request:fill(operation number, parameters, defaults, method)  or  request:fill_any(…)
+ *     request:query(), where only the question is wanted
  *     request:aim(origin, host, user agent)
  *     request:sign_v3(…) or request:sign_v1(…), once per attempt
  *     handle:send(request, settings, timeout), or request:table(settings, timeout) for a
@@ -22,6 +23,11 @@ struct request {
 static struct request *check_request(lua_State *L)
 {
     return lcr_check_self(L, REQUEST);
+}
+
+static void push_slice(lua_State *L, struct cr_slice slice)
+{
+    lua_pushlstring(L, slice.data, slice.length);
 }
 
 static int request_gc(lua_State *L)
@@ -169,9 +175,20 @@ static int request_sign_v1(lua_State *L)
     return sign(L, cr_request_sign_v1);
 }
 
-static void push_slice(lua_State *L, struct cr_slice slice)
+/* query() → the parameters as they are sent, sorted and percent-encoded, or nil, reason, code */
+static int request_query(lua_State *L)
 {
-    lua_pushlstring(L, slice.data, slice.length);
+    struct request *request = check_request(L);
+    struct cr_error err = {CR_OK, NULL};
+    struct cr_slice query = {NULL, 0};
+    if (cr_request_query(&request->core, &query, &err) != CR_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, err.text);
+        lua_pushstring(L, failure_code(err.status));
+        return 3;
+    }
+    push_slice(L, query);
+    return 1;
 }
 
 /* string_to_sign() → the last signature's, for a comparison with the server's */
@@ -232,11 +249,17 @@ static int request_table(lua_State *L)
 void lcr_open_request(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"aim", request_aim},           {"canonical_request", request_canonical_request},
-        {"clear", request_clear},       {"fill", request_fill},
-        {"fill_any", request_fill_any}, {"sign_v1", request_sign_v1},
-        {"sign_v3", request_sign_v3},   {"string_to_sign", request_string_to_sign},
-        {"table", request_table},       {NULL, NULL},
+        {"aim", request_aim},
+        {"canonical_request", request_canonical_request},
+        {"clear", request_clear},
+        {"fill", request_fill},
+        {"fill_any", request_fill_any},
+        {"query", request_query},
+        {"sign_v1", request_sign_v1},
+        {"sign_v3", request_sign_v3},
+        {"string_to_sign", request_string_to_sign},
+        {"table", request_table},
+        {NULL, NULL},
     };
     lcr_new_metatable(L, REQUEST, methods, request_gc);
     lua_pushcfunction(L, request_new);

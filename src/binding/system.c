@@ -97,6 +97,24 @@ static int system_parse_iso8601(lua_State *L)
     return 1;
 }
 
+/* sha256(text) → 64 hex digits, or nil, reason */
+static int system_sha256(lua_State *L)
+{
+    struct cr_slice text = lcr_check_slice(L, 1);
+    unsigned char digest[CR_SHA256_SIZE];
+    char hex[2 * CR_SHA256_SIZE];
+    struct cr_error err = {CR_OK, NULL};
+    struct lcr_tools *tools = lcr_get_tools(L, &err);
+    if (tools == NULL || cr_crypto_sha256(&tools->crypto, text, digest, &err) != CR_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, err.text);
+        return 2;
+    }
+    cr_text_hex(hex, digest, sizeof digest);
+    lua_pushlstring(L, hex, sizeof hex);
+    return 1;
+}
+
 /* utf8_error(text) → offset (from 1) of the first byte that is not valid UTF-8, or nil */
 static int system_utf8_error(lua_State *L)
 {
@@ -168,6 +186,7 @@ void lcr_open_system(lua_State *L)
         {"nonce", system_nonce},
         {"parse_date", system_parse_date},
         {"parse_iso8601", system_parse_iso8601},
+        {"sha256", system_sha256},
         {"sleep", system_sleep},
         {"time", system_time},
         {"utf8_error", system_utf8_error},

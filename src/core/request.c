@@ -186,6 +186,20 @@ static enum cr_status collect(struct cr_request *request, const struct cr_attemp
     return CR_OK;
 }
 
+enum cr_status cr_request_query(struct cr_request *request, struct cr_slice *query,
+                                struct cr_error *err)
+{
+    const struct cr_attempt nobody = {0};
+    struct cr_sign_request sign;
+    begin_attempt(request);
+    if (collect(request, &nobody, &sign, err) != CR_OK ||
+        cr_sign_canonical_query(&request->signing, &sign, err) != CR_OK) {
+        return err->status;
+    }
+    *query = cr_buffer_slice(&request->signing.query);
+    return CR_OK;
+}
+
 static void build_url(struct cr_request *request)
 {
     struct cr_slice query = cr_buffer_slice(&request->signing.query);

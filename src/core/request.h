@@ -76,6 +76,12 @@ bool cr_request_holds_all(const struct cr_request *request);
 size_t cr_request_parameter_count(const struct cr_request *request);
 struct cr_pair cr_request_parameter(const struct cr_request *request, size_t index);
 
+/* What is asked, without who asks and when: the parameters as they are sent, sorted and encoded.
+ * Two calls of an operation are the same call exactly when these are equal. Valid until the request
+ * is touched again. */
+enum cr_status cr_request_query(struct cr_request *request, struct cr_slice *query,
+                                struct cr_error *err) CR_CHECKED;
+
 /* Signs an attempt: fills `url`, `headers` and `signing` (its string to sign stays for messages).
  */
 enum cr_status cr_request_sign_v3(struct cr_request *request, const struct cr_attempt *attempt,

@@ -42,6 +42,8 @@ local function validation_error(operation, path, expected, got)
   }
 end
 
+pipeline.validation_error = validation_error
+
 local NO_SECRETS = {}
 
 local function secrets_of(attempt)

@@ -134,8 +134,9 @@ end
 
 --- Makes the provider for a declarative table or a function; nil stands for the default chain.
 -- The declaration must have no problem (`credentials.problem`).
--- @return `name`, `get(ask)` and, where there may be a fresh session after one that was refused as
---   expired, `refuse(credential, time)`
+-- @return `name`, `get(ask)`, `principal()` (see principal.lua; not there for a function) and,
+--   where there may be a fresh session after one that was refused as expired,
+--   `refuse(credential, time)`
 function credentials.new(declared)
   if type(declared) == "function" then
     return require "cr.credentials.from_function" (declared, credentials.new, credentials.problem)
@@ -151,6 +152,9 @@ function credentials.new(declared)
     provider = refreshing.new(provider.fetch)
   end
   provider.name = declared.type
+  provider.principal = function()
+    return require "cr.credentials.principal" (declared)
+  end
   return provider
 end
 
