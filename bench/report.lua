@@ -349,11 +349,31 @@ function benches.cache()
   end
 end
 
+function benches.audit()
+  local fixture = DIR .. "/audit.json"
+  assert(os.execute(("%s audit_fixture.lua 200 100 >%s"):format(LUA, quote(fixture))))
+  local lines = lines_of(("EMULATOR_OPTIONS=%s ../tools/with-emulator %s audit.lua %s"):format(
+    quote("--fixture " .. fixture), LUA, quote(fixture)))
+  local ideal, taken = {}, {}
+  for i = 1, #lines - 1 do
+    local first, second = lines[i]:match("^(%S+) (%S+)$")
+    ideal[i], taken[i] = tonumber(first), tonumber(second)
+  end
+  local ratio, paired = ratios(ideal, taken)
+  row("audit, 200 repositories of 100 tags", ("%.3f s"):format(median(ideal)),
+    ("%.3f s"):format(median(taken)), ratio, "1.2", ("pairs %s; %s"):format(paired, lines[#lines]))
+end
+
 for _, name in ipairs(arg) do
   local bench = benches[name]
   if not bench then
-    io.stderr:write(("bench: no such benchmark: %s (call, sign, load, memory, throttle, map, " ..
-      "nginx, cache)\n"):format(name))
+    local names = {}
+    for known in pairs(benches) do
+      names[#names + 1] = known
+    end
+    table.sort(names)
+    io.stderr:write(("bench: no such benchmark: %s (%s)\n"):format(name,
+      table.concat(names, ", ")))
     os.exit(2)
   end
   bench()

@@ -3,8 +3,8 @@
 --     lua5.4 examples/audit.lua [--concurrency N] [--bytes] [INSTANCE_ID]
 --
 -- The instance is CR_INSTANCE_ID where it is not named; region and credentials come from the
--- environment. Repositories are listed while the tags of those before are being read, N requests in
--- flight (16). On a terminal the progress is on standard error. `--bytes` prints sizes as plain
+-- environment. Repositories are listed while the tags of those before are being read, N requests
+-- (16) in flight. On a terminal the progress is on standard error. `--bytes` prints sizes as plain
 -- numbers, for programs.
 --
 -- The size of a repository is the sum of its tags' ImageSize. An image with several tags is in it
@@ -105,7 +105,7 @@ local function read(instance, concurrency, on_error, on_progress)
 
   local function read_tags(entry, id)
     for tag in cr.items("ListRepoTag",
-      { InstanceId = instance, RepoId = id, PageSize = PAGE_SIZE }, { read_ahead = true }) do
+      { InstanceId = instance, RepoId = id, PageSize = PAGE_SIZE }) do
       add(entry, tag)
     end
     entry.digests, entry.is_whole = nil, true
@@ -115,7 +115,7 @@ local function read(instance, concurrency, on_error, on_progress)
 
   cr.run(function(spawn)
     for repository in cr.items("ListRepository",
-      { InstanceId = instance, PageSize = PAGE_SIZE }, { read_ahead = true }) do
+      { InstanceId = instance, PageSize = PAGE_SIZE }) do
       local entry = {
         name = ("%s/%s"):format(repository.RepoNamespaceName, repository.RepoName),
         created = tonumber(repository.CreateTime) or NEVER,
