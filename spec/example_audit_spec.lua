@@ -5,6 +5,9 @@ local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local example = require "spec.support.example"
 
+-- In plain Lua 5.1 the loop over a list is no place to yield, and calls follow each other.
+local OVERLAPS = _VERSION ~= "Lua 5.1" or rawget(_G, "jit") ~= nil
+
 local MIB, DAY = 1048576, 86400000
 local FIRST = 1572825600000 -- 2019-11-04
 
@@ -105,7 +108,10 @@ Each image once: 35.0 MiB
         connections[entry.connection] = true
       end
       assert.equal(202, #log)
-      assert.equal(concurrency, used)
+      assert.equal(OVERLAPS and concurrency or 1, used)
+    end
+    if not OVERLAPS then
+      return
     end
 
     -- Tags are read while the second page of repositories is still waited for, which is longer than
