@@ -236,6 +236,25 @@ describe("a call in a task", function()
     assert.same({ 1, 2, 3 }, list)
   end)
 
+  it("waits for its own answer there while those of others come before", function()
+    local list, beside = { 3, 1, 2 }, 0
+    cr.run(function(spawn)
+      for index = 1, 8 do
+        spawn(function()
+          assert(get("slow-beside-" .. index))
+          beside = beside + 1
+        end)
+      end
+      get "plain-first" -- they begin meanwhile
+      table.sort(list, function(a, b)
+        assert(get("slow-sort", { timeout = 3 }))
+        return a < b
+      end)
+    end)
+    assert.same({ 1, 2, 3 }, list)
+    assert.equal(8, beside)
+  end)
+
   it("waits for others in place where it cannot yield", function()
     local seen
     cr.run(function(spawn)

@@ -305,8 +305,15 @@ static int milliseconds_left(const struct cr_http *http, int64_t until)
                                                 : (int)((left + millisecond - 1) / millisecond);
 }
 
-/* One round: what is due now, then what happens until then (-1: whenever that is). */
-static void step(struct cr_http *http, int64_t until)
+/* Whether what is waited for has come: this exchange, or with NULL any. */
+static bool has_come(const struct cr_http *http, const struct cr_transfer *awaited)
+{
+    return awaited != NULL ? awaited->state != CR_TRANSFER_RUNNING : http->done != NULL;
+}
+
+/* One round: what is due now, then what happens until then (-1: whenever that is), unless what is
+ * waited for has come. Others that are done do not count: nobody takes them meanwhile. */
+static void step(struct cr_http *http, int64_t until, const struct cr_transfer *awaited)
 {
     static const struct {
         unsigned ours;
@@ -321,7 +328,7 @@ static void step(struct cr_http *http, int64_t until)
     if (http->multi != NULL) {
         collect(http);
     }
-    if (http->done != NULL || http->multi == NULL) {
+    if (http->multi == NULL || has_come(http, awaited)) {
         return;
     }
     size_t count = cr_sockets_wait(&http->sockets, milliseconds_left(http, until), events);
@@ -339,15 +346,15 @@ static void step(struct cr_http *http, int64_t until)
 }
 
 /* One with SIGPIPE held back where it may come. */
-static void guarded_step(struct cr_http *http, int64_t until)
+static void guarded_step(struct cr_http *http, int64_t until, const struct cr_transfer *awaited)
 {
     struct cr_sigpipe guard;
     if (!http->may_raise_sigpipe) {
-        step(http, until);
+        step(http, until, awaited);
         return;
     }
     cr_sigpipe_block(&guard);
-    step(http, until);
+    step(http, until, awaited);
     cr_sigpipe_restore(&guard);
 }
 
@@ -421,7 +428,7 @@ struct cr_transfer *cr_http_next(struct cr_http *http, double seconds)
         seconds > 0 ? now() + (int64_t)((seconds < longest ? seconds : longest) * 1e9) : 0;
     if (http->done == NULL && http->running > 0 && is_open(http)) {
         do {
-            guarded_step(http, until);
+            guarded_step(http, until, NULL);
         } while (http->done == NULL && http->running > 0 && until > 0 && now() < until);
     }
     return pop_done(http);
@@ -430,7 +437,7 @@ struct cr_transfer *cr_http_next(struct cr_http *http, double seconds)
 void cr_http_wait(struct cr_http *http, struct cr_transfer *transfer)
 {
     while (transfer->state == CR_TRANSFER_RUNNING && is_open(http)) {
-        guarded_step(http, -1);
+        guarded_step(http, -1, transfer);
     }
     if (transfer->state == CR_TRANSFER_DONE) {
         unqueue(http, transfer);
