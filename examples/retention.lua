@@ -10,7 +10,7 @@
 -- not named; region and credentials come from the environment.
 --
 -- Everything is read before anything is deleted, so that no page shifts under the reader, and a
--- repository of which something could not be read is left as it is. A tag that is pushed to between
+-- repository of which something could not be read is left as it is. A tag pushed to between
 -- the reading and the deleting is deleted all the same: the API has no condition for that. Ages are
 -- by this machine's clock.
 --

@@ -361,6 +361,21 @@ describe("within a run a map", function()
     assert.equal(60, seen)
   end)
 
+  it("is one of many, whether or not their loops can yield", function()
+    local count = 0
+    cr.run(function(spawn)
+      for part = 1, 25 do
+        spawn(function()
+          for _, answer, err in client:map("GetRepoTag", numbered("slow-" .. part .. "-", 3)) do
+            assert(answer, tostring(err))
+            count = count + 1
+          end
+        end)
+      end
+    end)
+    assert.equal(75, count)
+  end)
+
   it("that is left does not hold up the end", function()
     local before = server:seen().given_up
     cr.run(function()

@@ -34,7 +34,7 @@ local function take(self)
   if self.taker then
     self.scheduler:wait_until(function()
       return not self.taker
-    end, self.takers)
+    end, self.takers, self.tasks)
   end
   if self.is_at_end then
     return nil
@@ -69,7 +69,7 @@ local function deliver(self, result)
   if self.results:size() >= self.concurrency then
     self.scheduler:wait_until(function()
       return self.results:size() < self.concurrency
-    end, self.full)
+    end, self.full, self.tasks)
   end
   self.results:push(result)
   wake_all(self.consumers)
@@ -145,7 +145,7 @@ local function advance(self)
   end
   local results = self.results
   if results:size() == 0 then
-    self.scheduler:wait_until(self.has_more, self.consumers)
+    self.scheduler:wait_until(self.has_more, self.consumers, self.tasks)
   end
   local result = results:pop()
   if result then

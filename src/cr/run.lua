@@ -117,7 +117,7 @@ local function join(own, group)
   task.on_cancel = group.cancel
   own:wait_until(function()
     return group.count == 0
-  end, group.waiters)
+  end, group.waiters, group.alive)
   task.on_cancel = nil
 end
 

@@ -29,7 +29,10 @@ Task.__name = "cr.task"
 local scheduler = {}
 
 local FOREVER = 3600 -- seconds; a wait that nothing limits is begun anew after it
-local MAX_DEPTH = 10 -- of schedulers driven from within their own tasks; each takes C stack
+
+-- A task that waits in place drives the scheduler from within; each time takes C stack. From the
+-- first depth on it goes on only with those tasks that it waits for, at the second it gives up.
+local DEEP, TOO_DEEP = 10, 30
 
 local cancelled = setmetatable({}, {
   __tostring = function()
@@ -240,7 +243,7 @@ function Task:wait()
   if not self.is_over then
     own:wait_until(function()
       return self.is_over
-    end, self.waiters)
+    end, self.waiters, { [self] = true })
   end
   if not self.ok then
     error(self.error, 0)
@@ -250,7 +253,8 @@ end
 
 --- Waits until `condition()`: by yielding, woken by who finds this task in `waiters`; or where that
 -- cannot be by driving from here.
-function Scheduler:wait_until(condition, waiters)
+-- @tparam table own set of the tasks that make it true
+function Scheduler:wait_until(condition, waiters, own)
   local task = running.task
   if task and task.scheduler == self and may_yield(task) then
     waiters[task] = true
@@ -260,7 +264,7 @@ function Scheduler:wait_until(condition, waiters)
     waiters[task] = nil
     return
   end
-  self:drive(condition)
+  self:drive(condition, own)
 end
 
 --- Waits for an exchange that was started.
@@ -350,17 +354,26 @@ end
 
 --- Resumes the tasks that are ready now, until `condition()`; those that become ready meanwhile are
 -- for the next time.
-local function run_ready(self, condition)
+-- @tparam ?table only set of the tasks that may go on
+-- @return how many may not
+local function run_ready(self, condition, only)
+  local left = 0
   for _ = 1, self.ready:size() do
     local task = self.ready:pop()
-    task.is_queued = false
-    if not task.is_over and coroutine.status(task.thread) == "suspended" then
-      resume(task)
-      if condition() then
-        return
+    if only and not only[task] then
+      self.ready:push(task)
+      left = left + 1
+    else
+      task.is_queued = false
+      if not task.is_over and coroutine.status(task.thread) == "suspended" then
+        resume(task)
+        if condition() then
+          break
+        end
       end
     end
   end
+  return left
 end
 
 local function wake_sleepers(self)
@@ -373,8 +386,8 @@ local function wake_sleepers(self)
 end
 
 --- How long to wait for an exchange: seconds; nil when there is nothing to wait for.
-local function patience(self)
-  if self.ready:size() > 0 then
+local function patience(self, left)
+  if self.ready:size() > left then
     return 0
   end
   local at = self.timers.count > 0 and self.timers:next_time()
@@ -386,8 +399,8 @@ end
 
 --- Waits for one exchange that ends, or for the first pause, and goes on with its task.
 -- @return false when there is neither
-local function wait_for_network(self)
-  local seconds = patience(self)
+local function wait_for_network(self, only, left)
+  local seconds = patience(self, left)
   if not seconds then
     return false
   end
@@ -399,10 +412,10 @@ local function wait_for_network(self)
   end
   if task and task.exchange == exchange then -- else an error ended the wait
     task.exchange, task.response, task.failure = nil, response, failure
-    if coroutine.status(task.thread) == "suspended" then
+    if (not only or only[task]) and coroutine.status(task.thread) == "suspended" then
       resume(task)
     else
-      task:wake() -- it drives this very loop
+      task:wake() -- it may not go on, or drives this very loop
     end
   elseif not exchange and seconds > 0 and self.waiting_count == 0 then
     core.sleep(seconds)
@@ -411,20 +424,20 @@ local function wait_for_network(self)
 end
 
 --- Lets tasks run until `condition()`.
-function Scheduler:drive(condition)
-  if self.depth >= MAX_DEPTH then
-    error("too many schedulers are driven from within their own tasks", 0)
+-- @tparam ?table own set of the tasks that make it true, if not all do
+function Scheduler:drive(condition, own)
+  if self.depth >= TOO_DEEP then
+    error("too many tasks wait in place for tasks that wait in place", 0)
   end
+  local only = self.depth >= DEEP and own or nil
   self.depth = self.depth + 1
   local goes_on = true
   while goes_on and not condition() do
     if self.timers.count > 0 then
       wake_sleepers(self)
     end
-    if self.ready:size() > 0 then
-      run_ready(self, condition)
-    end
-    goes_on = condition() or wait_for_network(self)
+    local left = self.ready:size() > 0 and run_ready(self, condition, only) or 0
+    goes_on = condition() or wait_for_network(self, only, left)
   end
   self.depth = self.depth - 1
   if not goes_on then
