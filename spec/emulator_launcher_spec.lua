@@ -145,7 +145,7 @@ describe("cr emulator", function()
     assert.are.equal("NoPermission", denied.Code)
     assert.are.equal("ExplicitDeny", denied.AccessDeniedDetail.NoPermissionType)
     assert.are.equal("success", allowed.Code)
-    assert.are.equal("252", other.TotalCount)
+    assert.are.equal("253", other.TotalCount)
   end)
 
   it("is quiet when told to", function()
@@ -195,8 +195,8 @@ describe("cr emulator", function()
       -- `stop` returns when the last process that holds standard output is gone.
       server:stop(signal)
       assert.is_false(exists(server.ca_file), signal)
-      local host, port = server.endpoint:match("//(.-):(%d+)$")
-      assert.is_nil((socket.connect(host, tonumber(port))), signal)
+      -- Its port may be another server's by now: specs of other interpreters run beside this one.
+      assert.is_false(exists("/proc/" .. server.pid .. "/status"), signal)
     end
   end)
 

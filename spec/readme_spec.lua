@@ -59,20 +59,22 @@ describe("the README", function()
     end
   end)
 
-  it("reads pages and waits as its example says", function()
-    local text = section "Pages, items and waiting"
-    local code, printed = text:match(
-      "```lua\n(.-)```\n\nprints, against the emulator:\n\n(.-)\n\n%S")
-    local server = emulator.start()
-    finally(function() server:stop() end)
-    local output, ok = child.lua(code, {
-      ALIBABA_CLOUD_ENDPOINT = server.endpoint, ALIBABA_CLOUD_REGION_ID = server.region,
-      ALIBABA_CLOUD_ACCESS_KEY_ID = server.access_key_id,
-      ALIBABA_CLOUD_ACCESS_KEY_SECRET = server.access_key_secret,
-    })
-    assert.is_true(ok, output)
-    assert.equal(printed:gsub("    ", "") .. "\n", output)
-  end)
+  for _, name in ipairs { "Many calls at once", "Pages, items and waiting" } do
+    it("has an example that prints what it says: " .. name, function()
+      local text = section(name)
+      local code, printed = text:match(
+        "```lua\n(.-)```\n\nprints, against the emulator:\n\n(.-)\n\n%S")
+      local server = emulator.start()
+      finally(function() server:stop() end)
+      local output, ok = child.lua(code, {
+        ALIBABA_CLOUD_ENDPOINT = server.endpoint, ALIBABA_CLOUD_REGION_ID = server.region,
+        ALIBABA_CLOUD_ACCESS_KEY_ID = server.access_key_id,
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET = server.access_key_secret,
+      })
+      assert.is_true(ok, output)
+      assert.equal(printed:gsub("    ", "") .. "\n", output)
+    end)
+  end
 
   it("lists every code that the transport gives", function()
     local row = section("Errors"):match("\n| `transport` | [^|]* | ([^\n]*) |")
