@@ -27,7 +27,8 @@ LUA_INCLUDE := /usr/include/$(if $(filter luajit,$(LUA)),luajit-2.1,$(LUA))
 LUA_PACKAGES := $(if $(filter luajit,$(LUA)),luajit2|luajit libluajit2-5.1-dev|libluajit-5.1-dev,\
 	$(LUA) lib$(LUA)-$(if $(filter lua5.1,$(LUA)),0-)dev)
 
-BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson $(LUA_PACKAGES)
+BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson lua-argparse \
+	$(LUA_PACKAGES)
 EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
 TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2|luajit \
 	libluajit2-5.1-dev|libluajit-5.1-dev lua-busted lua-socket curl luarocks \
@@ -65,10 +66,9 @@ $(BUILD)/%.o: src/%.c $(HEADERS) Makefile
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # The command line under the interpreter it was built for.
-$(COMMAND): bin/cr Makefile
-	@mkdir -p $(@D)
-	@printf '#!/bin/sh\nexec %s "%s/bin/cr" "$$@"\n' '$(LUA)' '$(CURDIR)' > $@
-	@chmod +x $@
+COMPILED := $(shell find src/cr -name '*.lua' ! -path 'src/cr/emulator/*')
+$(COMMAND): tools/compile Makefile $(COMPILED)
+	@$(LUA) tools/compile $(LUA) $(BUILD)
 
 .PHONY: build-packages emulator-packages test-packages lint-packages bench-packages fuzz-packages
 build-packages:

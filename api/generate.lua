@@ -15,6 +15,7 @@ local INPUT = "api/cr-2018-12-01.json"
 -- Paths, and the modules whose function of the facts and their source returns the text.
 local OUTPUTS = {
   { "src/core/operations_data.c", "api.operations_c" },
+  { "src/cr/command/answers.lua", "api.answers" },
   { "types/cr.lua", "api.types" },
   { "docs/operations.md", "api.reference" },
 }

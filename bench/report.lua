@@ -191,25 +191,39 @@ function benches.sign()
   end
 end
 
-function benches.load()
-  local lua = lines_of("command -v " .. LUA)[1]
-  local lines = lines_of(("%s/spawn 301 -- %s/load -- %s -e %s -- %s -e %s"):format(quote(BIN),
-    quote(BIN), quote(lua), quote 'require "cr"', quote(lua), quote ""))
+--- Whole processes in turns, 301 rounds of them.
+-- @tparam table commands array of commands, quoted for a shell, with the paths of the programs
+-- @tparam ?table environment variables for all of them
+-- @return array like it of {wall, cpu, peak}
+local function spawn(commands, environment)
+  local variables = ""
+  for name, value in pairs(environment or {}) do
+    variables = ("%s%s=%s "):format(variables, name, quote(value))
+  end
   local results = {}
-  for i = 1, 3 do
+  for i = 1, #commands do
     results[i] = { wall = {}, cpu = {}, peak = {} }
   end
-  for _, line in ipairs(lines) do
+  for _, line in ipairs(lines_of(("%s%s/spawn 301 -- %s"):format(variables, quote(BIN),
+    table.concat(commands, " -- ")))) do
     local i, wall, cpu, peak = line:match("^(%d+) (%d+) (%d+) (%d+)$")
     local result = results[tonumber(i)]
     table.insert(result.wall, tonumber(wall))
     table.insert(result.cpu, tonumber(cpu))
     table.insert(result.peak, tonumber(peak))
   end
-  local libraries, cr, plain = table.unpack(results)
-  local function milliseconds(values)
-    return ("%.2f ms"):format(median(values) / 1e6)
-  end
+  return results
+end
+
+local function milliseconds(values)
+  return ("%.2f ms"):format(median(values) / 1e6)
+end
+
+function benches.load()
+  local lua = quote(lines_of("command -v " .. LUA)[1])
+  local libraries, cr, plain = table.unpack(spawn {
+    quote(BIN) .. "/load", lua .. " -e " .. quote 'require "cr"', lua .. " -e " .. quote "",
+  })
   local function kibibytes(values)
     return ("%d KiB"):format(median(values))
   end
@@ -220,6 +234,32 @@ function benches.load()
     local ratio, paired = ratios(libraries[what], cr[what])
     row("load, " .. what, show(libraries[what]), show(cr[what]), ratio, goal,
       ("pairs %s; %s -e '' alone: %s"):format(paired, LUA, show(plain[what])))
+  end
+end
+
+--- The command line from its start to its end, against curl with the same request.
+function benches.start()
+  local request = lines_of(("%s call.lua %s --request"):format(LUA, HTTP))
+  local curl = { quote(lines_of("command -v curl")[1]), "-sS", quote(request[2]) }
+  for i = 3, #request do
+    curl[#curl + 1] = "-H " .. quote(request[i])
+  end
+  local sample = require "bench.sample"
+  local arguments = " get-repo-tag --endpoint " .. HTTP
+  for name, value in pairs(sample.parameters) do
+    arguments = ("%s --%s %s"):format(arguments, name, quote(value))
+  end
+  local baseline, built, source = table.unpack(spawn({
+    table.concat(curl, " "),
+    quote(os.getenv "CR_BIN") .. arguments,
+    quote(lines_of("command -v " .. LUA)[1]) .. " ../bin/cr" .. arguments,
+  }, sample.environment))
+  for _, subject in ipairs { { "start, as make builds it", built, "1.5" },
+    { "start, from source", source, "" } } do
+    local ratio, paired = ratios(baseline.wall, subject[2].wall)
+    row(subject[1], milliseconds(baseline.wall), milliseconds(subject[2].wall), ratio, subject[3],
+      ("pairs %s; CPU %s and %s"):format(paired, milliseconds(baseline.cpu),
+        milliseconds(subject[2].cpu)))
   end
 end
 

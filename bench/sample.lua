@@ -10,6 +10,12 @@ sample.credentials = {
   access_key_secret = "BenchmarkBenchmarkBenchmark123",
 }
 
+--- The same credential for programs.
+sample.environment = {
+  ALIBABA_CLOUD_ACCESS_KEY_ID = sample.credentials.access_key_id,
+  ALIBABA_CLOUD_ACCESS_KEY_SECRET = sample.credentials.access_key_secret,
+}
+
 sample.parameters = {
   InstanceId = "cri-kmsiwlxxdcva****",
   RepoId = "crr-tquyps22md8p****",

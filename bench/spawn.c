@@ -4,13 +4,15 @@
  *
  *     spawn ROUNDS -- COMMAND ARGUMENT… -- COMMAND ARGUMENT…
  *
- * prints a line per command and round: number of the command (from 1), wall nanoseconds from
+ * What they print is thrown away. It prints a line per command and round: number of the command
+ * (from 1), wall nanoseconds from
  * posix_spawn to the end, CPU nanoseconds, peak memory in KiB. The kernel's peak of a process
  * includes the one of the program that started it, at the moment of exec: that is why this is a C
  * program, smaller than all that it measures.
  */
 #define _DEFAULT_SOURCE /* wait4, which POSIX does not have */
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +37,13 @@ static double of_timeval(struct timeval time)
     return (double)time.tv_sec * 1e9 + (double)time.tv_usec * 1e3;
 }
 
-static int measure(int number, char **command)
+static int measure(int number, char **command, const posix_spawn_file_actions_t *actions)
 {
     struct rusage usage;
     pid_t pid = 0;
     int status = 0;
     double wall = nanoseconds();
-    if (command[0] == NULL || posix_spawn(&pid, command[0], NULL, NULL, command, environ) != 0 ||
+    if (command[0] == NULL || posix_spawn(&pid, command[0], actions, NULL, command, environ) != 0 ||
         wait4(pid, &status, 0, &usage) != pid || status != 0) {
         fprintf(stderr, "spawn: %s failed\n", command[0]);
         return 1;
@@ -62,11 +64,16 @@ int main(int argc, char **argv)
             argv[i] = NULL; /* ends the arguments of the command before */
         }
     }
+    posix_spawn_file_actions_t silently;
+    if (posix_spawn_file_actions_init(&silently) != 0 ||
+        posix_spawn_file_actions_addopen(&silently, 1, "/dev/null", O_WRONLY, 0) != 0) {
+        return 1;
+    }
     long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     for (long round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
             int turn = (int)((i + round) % count);
-            if (measure(turn + 1, commands[turn]) != 0) {
+            if (measure(turn + 1, commands[turn], &silently) != 0) {
                 return 1;
             }
         }

@@ -242,7 +242,7 @@ describe("cr credentials", function()
   end)
 
   it("is listed by cr help", function()
-    assert.matches("credentials tell whose credential signs; cr credentials --why tells why",
+    assert.matches("credentials  tell whose credential signs; cr credentials --why tells why",
       child.shell(BIN .. " help"), 1, true)
   end)
 end)

@@ -21,6 +21,7 @@
 
 /* Each adds its functions to the table on top of the stack. [-0, +0] */
 void lcr_open_child(lua_State *L);
+void lcr_open_console(lua_State *L);
 void lcr_open_file(lua_State *L);
 void lcr_open_http(lua_State *L);
 void lcr_open_job(lua_State *L);

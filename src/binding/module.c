@@ -91,6 +91,7 @@ int luaopen_cr_core(lua_State *L)
 {
     lua_newtable(L);
     lcr_open_child(L);
+    lcr_open_console(L);
     lcr_open_file(L);
     lcr_open_http(L);
     lcr_open_job(L);

@@ -1,14 +1,15 @@
+#define _DEFAULT_SOURCE /* getentropy */
+
 #include "crypto.h"
 
-#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *digest;
@@ -116,8 +117,11 @@ enum cr_status cr_crypto_hmac(struct cr_crypto *crypto, enum cr_mac mac, struct 
 
 enum cr_status cr_crypto_random(unsigned char *out, size_t count, struct cr_error *err)
 {
-    if (count > INT_MAX || RAND_bytes(out, (int)count) != 1) {
-        return fail(err, "OpenSSL's random generator is not seeded");
+    const size_t most = 256; /* that getentropy gives at a time */
+    for (size_t done = 0; done < count; done += most) {
+        if (getentropy(out + done, count - done < most ? count - done : most) != 0) {
+            return cr_fail(err, CR_ESYSTEM, "the system gives no random bytes");
+        }
     }
     return CR_OK;
 }

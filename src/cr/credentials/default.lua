@@ -45,17 +45,20 @@ local fields = {
   connect_timeout = check.seconds,
 }
 
---- The providers of one chain.
+--- The links of one chain. A provider is made, and its module loaded, when it is first asked.
 local function build(given, make, checks)
   local links = {}
   for index, entry in ipairs(CHAIN) do
-    local declared, known = { type = entry.type }, checks(entry.type)
-    for name in pairs(fields) do
-      declared[name] = known[name] and given[name] or nil
-    end
     links[index] = {
       name = entry.type, against = entry.against, is_probed = entry.is_probed,
-      is_wanted = given[entry.is_wanted_by or ""] ~= nil, provider = make(declared),
+      is_wanted = given[entry.is_wanted_by or ""] ~= nil,
+      make = function()
+        local declared, known = { type = entry.type }, checks(entry.type)
+        for name in pairs(fields) do
+          declared[name] = known[name] and given[name] or nil
+        end
+        return make(declared)
+      end,
     }
   end
   return links
@@ -74,6 +77,7 @@ local function ask_link(link, ask)
     return nil, link.absence, true
   end
   ask.cut_short = nil
+  link.provider = link.provider or link.make()
   local credential, err, is_absent = link.provider.get(ask)
   if is_absent and link.is_probed and not ask.cut_short then
     link.absent_at, link.absence = ask.time, unavailable(err.message)
