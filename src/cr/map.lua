@@ -136,10 +136,35 @@ local function start(self)
   end
 end
 
+local function describe(reason)
+  return { error = reason, traceback = debug.traceback(tostring(reason), 2) }
+end
+
+--- The next result where one call at a time is wanted, and no other task waits: without a scheduler,
+-- at the price of a call.
+local function advance_alone(self)
+  local index, item = take(self)
+  if not index then
+    self:close()
+    return nil
+  elseif type(item) ~= "table" then
+    return index, nil, wrong_item(self, index, item)
+  end
+  local ok, answer, err, info = xpcall(function()
+    return client.perform(self.settings, self.operation, item)
+  end, describe)
+  if not ok then
+    return index, nil, raised(self, answer)
+  end
+  return index, answer, err, info
+end
+
 --- The next result.
 local function advance(self)
   if self.is_closed then
     return nil
+  elseif self.concurrency == 1 and not (self.scheduler or running.task) then
+    return advance_alone(self)
   elseif not self.scheduler then
     start(self)
   end
