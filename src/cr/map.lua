@@ -140,7 +140,7 @@ local function describe(reason)
   return { error = reason, traceback = debug.traceback(tostring(reason), 2) }
 end
 
---- The next result where one call at a time is wanted, and no other task waits: without a scheduler,
+--- The next result where one call at a time is wanted and no other task waits: without a scheduler,
 -- at the price of a call.
 local function advance_alone(self)
   local index, item = take(self)
