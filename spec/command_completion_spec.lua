@@ -116,7 +116,7 @@ zpty -w z 'compadd() { local -a got; builtin compadd -O got "$@"; builtin compad
 zpty -w z 'print ready >%s/ready'
 until [[ -e %s/ready ]]; do sleep 0.02; done
 zpty -n -w z %s$'\t\C-u'
-for i in {1..200}; do [[ -e %s/got ]] && break; sleep 0.02; done
+for i in {1..1500}; do [[ -e %s/got ]] && break; sleep 0.02; done
 sleep 0.05
 zpty -d z
 cat %s/got
