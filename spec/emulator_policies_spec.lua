@@ -230,7 +230,7 @@ describe("the emulator's permissions", function()
     for _, name in ipairs { "GetInstance", "ListInstance", "GetNamespace", "ListNamespace",
       "CreateNamespace", "DeleteNamespace", "GetRepository", "ListRepository", "CreateRepository",
       "DeleteRepository", "GetRepoTag", "ListRepoTag", "DeleteRepoTag", "GetAuthorizationToken",
-      "GetRepoTagScanStatus",
+      "GetRepoTagScanStatus", "GetRepoTagScanSummary",
     } do
       local published = api[name].ram_resource
       assert.are.equal(type(published) == "string" and published or "*", catalogue.resource(name))

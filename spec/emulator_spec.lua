@@ -347,6 +347,7 @@ describe("the emulator", function()
           RepoType = "PRIVATE", Summary = "s" },
         GetRepoTag = SAMPLE,
         GetRepoTagScanStatus = SAMPLE,
+        GetRepoTagScanSummary = SAMPLE,
         ListRepoTag = repository,
         DeleteRepoTag = SAMPLE,
         GetAuthorizationToken = { InstanceId = INSTANCE },
@@ -364,6 +365,21 @@ describe("the emulator", function()
           end
         end
       end
+    end)
+
+    it("count what a scan found, for the digest that the tag has", function()
+      local query = { InstanceId = INSTANCE, RepoId = REPOSITORY, Tag = "0.9" }
+      local body = call("GetRepoTagScanSummary", query)
+      assert.are.same({ 1, 2, 4, 3, 10 }, { body.HighSeverity, body.MediumSeverity,
+        body.LowSeverity, body.UnknownSeverity, body.TotalSeverity })
+      query.Digest = call("GetRepoTag", query).Digest
+      assert.are.equal("success", call("GetRepoTagScanSummary", query).Code)
+      query.Digest = ("0"):rep(64)
+      assert.are.equal("SCAN_NOT_EXIST", call("GetRepoTagScanSummary", query).Code)
+      assert.are.equal("SCAN_NOT_EXIST", call("GetRepoTagScanStatus", query).Code)
+      query.Digest = nil
+      query.Tag = "1.0"
+      assert.are.equal(0, call("GetRepoTagScanSummary", query).TotalSeverity)
     end)
 
     it("write an empty list as a list", function()

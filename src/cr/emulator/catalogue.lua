@@ -50,6 +50,7 @@ local ACTIONS = {
   DeleteRepoTag = "cr:DeleteRepositoryTag",
   GetRepoTag = "cr:ListRepositoryTag",
   GetRepoTagScanStatus = "cr:GetScan",
+  GetRepoTagScanSummary = "cr:GetScanCount",
   ListRepoTag = "cr:ListRepositoryTag",
 }
 

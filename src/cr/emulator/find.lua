@@ -79,4 +79,13 @@ function find.tag(registry, given)
   return tag, nil, repository
 end
 
+--- The tag whose scan is asked for: with a Digest, only while the tag has that one.
+function find.scanned(registry, given)
+  local tag, wrong, repository = find.tag(registry, given)
+  if tag and given.Digest and given.Digest ~= tag.Digest then
+    return nil, failure.application("SCAN_NOT_EXIST", "there is no scan of this digest")
+  end
+  return tag, wrong, repository
+end
+
 return find

@@ -103,7 +103,12 @@ return {
                   Digest = "67bfbcc12b67936ec7f867927817cbb071832b873dbcaed312a1930ba5f1****",
                   ImageId = "45023655bf39c382e26a8607d057c27871dee163c1ecf48cc1ebf2a1****",
                 },
-                { Tag = "0.9", ImageCreate = 1569888000000, ImageSize = 26214400 },
+                {
+                  Tag = "0.9",
+                  ImageCreate = 1569888000000,
+                  ImageSize = 26214400,
+                  vulnerabilities = { high = 1, medium = 2, low = 4, unknown = 3 },
+                },
                 { Tag = "0.8", ImageCreate = 1567296000000, Status = "DELETING" },
                 {
                   Tag = "latest",

@@ -233,17 +233,27 @@ operations.GetRepoTag = {
   end,
 }
 
+local SCAN_KEYS = with(TAG_KEYS, { Digest = "string" })
+
 --- Each query is told the next status, so that a scan gets on without a clock.
 operations.GetRepoTagScanStatus = {
-  parameters = TAG_KEYS,
+  parameters = SCAN_KEYS,
   run = function(registry, given)
-    local tag, wrong = find.tag(registry, given)
+    local tag, wrong = find.scanned(registry, given)
     if not tag then
       return nil, wrong
     end
     local scans = tag.scans or {}
     tag.queries = math.min((tag.queries or 0) + 1, math.max(#scans, 1))
     return { Status = scans[tag.queries] or "COMPLETE", ScanService = "ACR_SCAN_SERVICE" }
+  end,
+}
+
+operations.GetRepoTagScanSummary = {
+  parameters = SCAN_KEYS,
+  run = function(registry, given)
+    local tag, wrong = find.scanned(registry, given)
+    return tag and view.scan_summary(tag), wrong
   end,
 }
 

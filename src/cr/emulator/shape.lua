@@ -11,9 +11,13 @@ local shape = {}
 
 local MAX_GENERATED = 100000
 
+local VULNERABILITIES = {
+  high = "integer", medium = "integer", low = "integer", unknown = "integer",
+}
 local TAG = {
   Tag = "string!", Status = "string", ImageCreate = "integer", ImageUpdate = "integer",
   ImageSize = "integer", Digest = "string", ImageId = "string", scans = { list = "string" },
+  vulnerabilities = VULNERABILITIES,
 }
 local GENERATE = { count = "integer!", prefix = "string" }
 local REPOSITORY = {

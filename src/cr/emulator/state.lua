@@ -94,6 +94,7 @@ local function new_tag(repository, given)
   }, given)
   tag.ImageUpdate = tag.ImageUpdate or tag.ImageCreate
   tag.scans = given.scans -- statuses of its scan, one after the other
+  tag.vulnerabilities = given.vulnerabilities or {}
   return tag
 end
 

@@ -78,4 +78,15 @@ function view.listed_tag(tag)
   return as_strings(view.tag(tag), "ImageCreate", "ImageUpdate")
 end
 
+--- The numbers of a scan's findings, by severity.
+function view.scan_summary(tag)
+  local found = tag.vulnerabilities
+  local high, medium, low = found.high or 0, found.medium or 0, found.low or 0
+  local unknown = found.unknown or 0
+  return {
+    HighSeverity = high, MediumSeverity = medium, LowSeverity = low, UnknownSeverity = unknown,
+    TotalSeverity = high + medium + low + unknown,
+  }
+end
+
 return view
