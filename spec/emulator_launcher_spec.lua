@@ -145,7 +145,7 @@ describe("cr emulator", function()
     assert.are.equal("NoPermission", denied.Code)
     assert.are.equal("ExplicitDeny", denied.AccessDeniedDetail.NoPermissionType)
     assert.are.equal("success", allowed.Code)
-    assert.are.equal("253", other.TotalCount)
+    assert.are.equal("254", other.TotalCount)
   end)
 
   it("is quiet when told to", function()
