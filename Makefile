@@ -32,7 +32,8 @@ BUILD_PACKAGES := gcc libc6-dev libcurl4-openssl-dev libssl-dev lua-cjson lua-ar
 EMULATOR_PACKAGES := nginx-light libnginx-mod-http-lua lua-cjson openssl
 TEST_PACKAGES := $(EMULATOR_PACKAGES) lua5.4 liblua5.4-dev lua5.1 liblua5.1-0-dev luajit2|luajit \
 	libluajit2-5.1-dev|libluajit-5.1-dev lua-busted lua-socket curl luarocks tmux \
-	lua-resty-core lua-resty-lrucache lua-nginx-redis redis-server wrk
+	lua-resty-core lua-resty-lrucache lua-nginx-redis redis-server wrk \
+	docker-registry skopeo
 LINT_PACKAGES := clang clang-format clang-tidy cppcheck lua-check binutils git
 FUZZ_PACKAGES := clang libclang-rt-dev|libclang-rt-14-dev lua5.4 liblua5.4-dev lua-cjson \
 	libcurl4-openssl-dev libssl-dev
