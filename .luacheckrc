@@ -12,5 +12,6 @@ files["src/cr/cache"] = { std = "ngx_lua" }
 files["src/cr/cache.lua"] = { std = "ngx_lua" }
 files["src/cr/gate"] = { std = "ngx_lua" }
 files["src/cr/gate.lua"] = { std = "ngx_lua" }
+files["examples/openresty"] = { std = "ngx_lua" }
 files["spec"] = { std = "max+busted" }
 files["types"] = { max_line_length = false, ignore = { "212", "241" } } -- declarations

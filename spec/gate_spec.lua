@@ -35,7 +35,8 @@ describe("names of", function()
     assert.is_true(names.is_digest("sha256:" .. HEX))
     assert.is_true(names.is_digest("sha512:" .. HEX .. HEX))
     for _, digest in ipairs { HEX, "sha256:" .. HEX:upper(), "SHA256:" .. HEX,
-      "sha256:" .. HEX .. "0", "sha256:", "sha512:" .. HEX, "md5:" .. HEX, "sha256:" .. HEX .. "\n" } do
+      "sha256:" .. HEX .. "0", "sha256:", "sha512:" .. HEX, "md5:" .. HEX,
+      "sha256:" .. HEX .. "\n" } do
       assert.is_false(names.is_digest(digest), digest)
     end
     assert.equal("sha256:" .. HEX, names.to_digest(HEX))

@@ -280,7 +280,8 @@ describe("cr.gate", function()
       assert.same(403, (ask("narrow", path)), path)
     end
     for _, path in ipairs { "/", "/v1/", "/V2/", "/v2/team/app/blobs/latest",
-      "/v2/Team/app/tags/list", "/v2/team/app/manifests/", "/v2/team/app/manifests", "/v2/team/app/manifests/good/" } do
+      "/v2/Team/app/tags/list", "/v2/team/app/manifests/", "/v2/team/app/manifests",
+      "/v2/team/app/manifests/good/" } do
       local status, body = ask("plain", path)
       assert.same({ 404, "UnknownPath" }, { status, body and body.code }, path)
     end
