@@ -14,7 +14,8 @@ local http = require "socket.http"
 local images = require "spec.support.images"
 local nginx_example = require "spec.support.nginx_example"
 
-local ACCEPTED = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+local ACCEPTED = "application/vnd.oci.image.manifest.v1+json, " ..
+  "application/vnd.oci.image.index.v1+json"
 
 --- The registry of the example, with data and port of its own.
 local function start_registry(folder)
