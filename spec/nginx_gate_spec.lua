@@ -28,6 +28,9 @@ local INIT = [[
       credentials = { type = "access_key", access_key_id = id,
         access_key_secret = "not-a-real-one" } }
   end
+  local mistaken = require("cr").new { endpoint = "%s", thread_pool = "nowhere",
+    credentials = { type = "access_key", access_key_id = "LTAI5tGate",
+      access_key_secret = "not-a-real-one" } }
   local away = direct("http://127.0.0.1:1", "LTAI5tGate")
   local pinned = { ["team/app:good"] = "sha256:%s", ["team/app:old"] = "%s",
     ["team/app:medium"] = false }
@@ -35,6 +38,7 @@ local INIT = [[
     plain = gate {},
     closed = gate { client = away },
     open = gate { client = away, fail = "open", dict = "open" },
+    mistaken = gate { client = mistaken, fail = "open" },
     blind = gate { client = direct("%s", "LTAI5tBlind"), fail = "open" },
     high = gate { scan = "high" }, medium = gate { scan = "medium" },
     unknown = gate { scan = "unknown" }, scanned = gate { scan = "complete" },
@@ -69,6 +73,7 @@ local LOCATIONS = ([[
     body_filter_by_lua_block { gates[ngx.var.http_x_gate or "plain"]:learn() }
     content_by_lua_block {
       ngx.header["x-served"] = ngx.var.uri
+      ngx.status = tonumber(ngx.var.http_x_status) or 200
       ngx.header["content-type"] = ngx.var.http_x_type
       ngx.print('%s')
     }
@@ -81,7 +86,7 @@ describe("cr.gate", function()
   setup(function()
     api = emulator.start { fixture = tags.fixture() }
     server = cached.start(api, {
-      init = INIT:format(GOOD, GOOD, api.endpoint, GOOD, OTHER),
+      init = INIT:format(api.endpoint, GOOD, GOOD, api.endpoint, GOOD, OTHER),
       http = "lua_shared_dict cr_gate 1m; lua_shared_dict open 1m; lua_shared_dict brief 1m;",
       locations = LOCATIONS,
     })
@@ -229,9 +234,11 @@ describe("cr.gate", function()
   end)
 
   it("stays closed where the gate itself lacks something", function()
-    local status, body = ask("blind", manifest "good")
-    assert.same({ 503, "CannotCheck" }, { status, body.code })
-    status, body = ask("failing", manifest "good")
+    for _, gate in ipairs { "blind", "mistaken" } do
+      local status, body = ask(gate, manifest "good")
+      assert.same({ 503, "CannotCheck" }, { status, body.code }, gate)
+    end
+    local status, body = ask("failing", manifest "good")
     assert.same({ 503, "GateFailed" }, { status, body.code })
     assert.is_nil(cjson.encode(body):find("secret trouble", 1, true))
   end)
@@ -258,6 +265,8 @@ describe("cr.gate", function()
     ask("plain", manifest "good") -- of no type that has parts
     ask("plain", manifest "good", { method = "HEAD", headers = kind })
     ask("plain", manifest "deleting", { headers = kind })
+    local failed = { ["x-type"] = kind["x-type"], ["x-status"] = "404" }
+    ask("plain", manifest "good", { headers = failed })
     assert.equal("403 DigestNotChecked", outcome("plain", part))
     assert.equal(200, (ask("plain", manifest "good", { headers = kind })))
     assert.equal("200", outcome("plain", part))

@@ -61,7 +61,7 @@ end
 
 local function is_list()
   local kind = ngx.header["Content-Type"]
-  return ngx.status == 200 and ngx.req.get_method() == "GET" and type(kind) == "string" and
+  return ngx.status == 200 and type(kind) == "string" and
     LISTS[kind:match("^[^; ]*"):lower()] == true
 end
 
