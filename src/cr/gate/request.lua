@@ -60,8 +60,7 @@ local function is_known(path)
   return repository ~= nil and names.is_repository(repository) and names.is_digest(digest)
 end
 
---- Paths of the registry API, version 2.
-function request.registry()
+local function read_registry()
   local path, code, message = plain_path()
   if not path then
     return "bad", code, message
@@ -73,6 +72,29 @@ function request.registry()
     return "other"
   end
   return "bad", "UnknownPath", "that is no path of the registry API"
+end
+
+-- What was read out of good paths lately, by the request's line: patterns cost more than all else
+-- in a cached decision. Begun anew when full.
+local MAX_SEEN = 1000
+local seen, seen_count = {}, 0
+
+--- Paths of the registry API, version 2.
+function request.registry()
+  local raw, path = ngx.var.request_uri, ngx.var.uri
+  local known = seen[raw]
+  if known and known.path == path then
+    return known.kind, known.repository, known.reference
+  end
+  local kind, repository, reference = read_registry()
+  if kind ~= "bad" and #raw <= MAX_PATH then
+    if seen_count >= MAX_SEEN then
+      seen, seen_count = {}, 0
+    end
+    seen[raw] = { path = path, kind = kind, repository = repository, reference = reference }
+    seen_count = seen_count + 1
+  end
+  return kind, repository, reference
 end
 
 --- A finder by a PCRE with the named groups `repository` and `tag`.
