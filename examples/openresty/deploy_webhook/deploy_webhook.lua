@@ -153,7 +153,7 @@ function deploy_webhook.new(given)
   if type(given.cache) ~= "table" or not is_text(given.instance) or not is_text(given.registry) or
     type(window) ~= "number" or window <= 0 then
     error("deploy_webhook: cache, instance, registry and window must be given properly", 2)
-  elseif type(given.secrets) ~= "table" or #given.secrets == 0 then
+  elseif type(given.secrets) ~= "table" or given.secrets[1] == nil then
     error("deploy_webhook: there is no secret; is DEPLOY_WEBHOOK_SECRET set?", 2)
   end
   for _, secret in ipairs(given.secrets) do
