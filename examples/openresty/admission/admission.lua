@@ -1,5 +1,5 @@
---- A Kubernetes admission webhook (admission.k8s.io/v1): are the images of a Pod there, and by which
--- digests?
+--- A Kubernetes admission webhook (admission.k8s.io/v1): are the images of a Pod there, and by
+-- which digests?
 --
 --     hook = require("admission").new { cache = …, instance = "cri-…", registries = { "…" } }
 --     hook:validate()    -- allows or refuses
@@ -94,7 +94,7 @@ end
 --- Ends the request with something that is no AdmissionReview.
 local function fail(status, message)
   ngx.status = status
-  ngx.header.content_type = "application/json"
+  ngx.header["Content-Type"] = "application/json"
   ngx.say((cjson.encode { error = message }))
   return ngx.exit(ngx.OK)
 end
@@ -242,7 +242,7 @@ end
 
 local function answer(self, is_mutating)
   if ngx.req.get_method() ~= "POST" then
-    ngx.header.allow = "POST"
+    ngx.header["Allow"] = "POST"
     return fail(405, "an AdmissionReview comes with POST")
   end
   local request, problem = read_request()
@@ -251,7 +251,7 @@ local function answer(self, is_mutating)
   end
   local response = review(self, request, is_mutating)
   response.uid = request.uid
-  ngx.header.content_type = "application/json"
+  ngx.header["Content-Type"] = "application/json"
   ngx.say((cjson.encode { apiVersion = API_VERSION, kind = "AdmissionReview",
     response = response }))
 end

@@ -1,4 +1,4 @@
---- Image references, by the grammar of Docker's and Kubernetes' own parser (distribution/reference):
+--- Image references, by the grammar of Docker's and Kubernetes' parser (distribution/reference):
 --
 --     [domain[:port]/]path[:tag][@digest]
 --

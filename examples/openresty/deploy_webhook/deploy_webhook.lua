@@ -2,7 +2,9 @@
 --
 --     hook = require("deploy_webhook").new { cache = …, instance = "cri-…", registry = "…",
 --       secrets = { os.getenv "DEPLOY_WEBHOOK_SECRET" } }
---     hook:respond()    -- {"repository":"team/app","tag":"1.0"} → {"image":"host/team/app@sha256:…"}
+--     hook:respond()
+--
+--     {"repository":"team/app","tag":"1.0"} → {"image":"host/team/app@sha256:…", …}
 --
 -- Callers sign the time and the body with a shared secret. Nothing is read from a body before its
 -- signature was found right, and a request is good for `window` seconds only. It reads and changes
@@ -20,9 +22,9 @@ local MIN_SECRET = 32 -- bytes, as many as the MAC has
 
 local function send(status, answer, retry_after)
   ngx.status = status
-  ngx.header.content_type = "application/json"
-  ngx.header.cache_control = "no-store"
-  ngx.header.retry_after = retry_after
+  ngx.header["Content-Type"] = "application/json"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.header["Retry-After"] = retry_after
   ngx.say((cjson.encode(answer)))
 end
 
@@ -50,7 +52,8 @@ end
 local function authenticate(self, body)
   local time, signature = header "X-Deploy-Timestamp", header "X-Deploy-Signature"
   if not time or not signature then
-    return nil, "SignatureMissing", "the headers X-Deploy-Timestamp and X-Deploy-Signature are needed"
+    return nil, "SignatureMissing",
+      "the headers X-Deploy-Timestamp and X-Deploy-Signature are needed"
   elseif not is_signed(self, signature, time .. "." .. body) then
     return nil, "SignatureWrong", "the signature is not that of <timestamp>.<body>"
   elseif not time:find "^%d+$" or math.abs(ngx.now() - tonumber(time)) > self.window then
@@ -126,7 +129,7 @@ end
 --- The content handler.
 function Hook:respond()
   if ngx.req.get_method() ~= "POST" then
-    ngx.header.allow = "POST"
+    ngx.header["Allow"] = "POST"
     return refuse(405, "MethodNotAllowed", "the question comes with POST")
   end
   ngx.req.read_body()
