@@ -346,10 +346,28 @@ describe("an API that does not answer", function()
     assert.matches("admission: GetRepository: NoPermission", said)
     assert.is_nil(said:find(api.access_key_secret, 1, true))
     api:reset()
+    start()
+    api:fault { operation = "GetRepoTag", status = 200, code = "SLB_SERVICE_ERROR", count = 0 }
+    message, code = message_of(ask("/mutate", one(APP .. ":1.0")))
+    assert.equal(CLOSED .. "the registry's API fails (SLB_SERVICE_ERROR)", message)
+    assert.equal(503, code)
+    hook:stop()
+    api:reset()
     start { ['instance = "cri-example"'] = 'instance = "cri-none"' }
     message, code = message_of(ask("/mutate", one(APP .. ":1.0")))
     assert.equal(CLOSED .. "the registry's API fails (INSTANCE_NOT_EXIST)", message)
     assert.equal(503, code)
+  end)
+end)
+
+describe("a fault in the webhook itself", function()
+  it("counts as nothing found out, and is in nginx's log", function()
+    start { ["cache = cache,"] = "cache = {}," }
+    local message, code = message_of(ask("/mutate", one(APP .. ":1.0")))
+    assert.equal(('container c: image "%s:1.0" could not be checked: an internal error')
+      :format(APP), message)
+    assert.equal(503, code)
+    assert.matches("admission: .-image_check.lua:%d+: attempt to call", hook:stop())
   end)
 end)
 

@@ -241,6 +241,14 @@ describe("the answer of the API", function()
     api:reset()
     api:fault { operation = "GetRepoTag", body = "{", count = 0 }
     assert.matches("^502 %w+: the registry's API refuses the question$", failure(question "odd"))
+    api:reset()
+    api:fault { operation = "GetRepoTag", status = 200, code = "SLB_SERVICE_ERROR", count = 0 }
+    assert.equal("502 SLB_SERVICE_ERROR: the registry's API refuses the question",
+      failure(question "0.8"))
+    api:reset()
+    api:fault { operation = "GetRepository", status = 200, code = "USER_NOT_EXIST", count = 0 }
+    assert.equal("502 USER_NOT_EXIST: the registry's API refuses the question",
+      failure(question("1.0", "team/user")))
     local said = hook:stop()
     assert.matches("deploy webhook: GetRepoTag: NoPermission", said)
     assert.is_nil(said:find(SECRET, 1, true))
@@ -251,9 +259,13 @@ describe("the answer of the API", function()
 
   it("is asked for later when there is none", function()
     start()
+    api:fault { operation = "GetRepoTag", status = 200, code = "ServiceUnavailable", count = 0 }
+    assert.equal("503 ServiceUnavailable: the registry's API does not answer", failure())
+    api:reset()
     api:fault { operation = "GetRepository", reset = true, count = 0 }
+    local body = question("1.0", "team/other") -- nothing is known of it yet
     local status, text = hook:ask("/resolve", ("-D - -d %s -H %s -H %s"):format(
-      child.quote(BODY), child.quote((headers_of(BODY))[1]), child.quote(headers_of(BODY)[2])))
+      child.quote(body), child.quote(headers_of(body)[1]), child.quote(headers_of(body)[2])))
     assert.equal(503, status)
     assert.matches("\r\nRetry%-After: 5\r\n", text)
     assert.matches("\r\nCache%-Control: no%-store\r\n", text)

@@ -142,14 +142,18 @@ function Hook:post(path, body, headers)
   return self:ask(path, table.concat(words, " "))
 end
 
---- Ends it; returns what it wrote.
+--- Ends it; returns what it wrote. May be done twice.
 -- @tparam ?boolean is_over it ends by itself
 function Hook:stop(is_over)
+  if not self.output then
+    return ""
+  end
   if not is_over then
     os.execute("kill " .. self.pid)
   end
   local said = self.output:read "*a"
   self.output:close()
+  self.output = nil
   child.remove_folder(self.folder)
   return said
 end

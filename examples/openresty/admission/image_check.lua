@@ -21,12 +21,13 @@ local function unknown(reason)
   return { reason = "could not be checked: " .. reason, is_unknown = true }
 end
 
---- Whether the service looked at the image and says that it is not there. Its own errors come with
--- HTTP 200; wrong keys, missing permissions and outages do not, and say nothing of the image, nor
--- does an instance that is not there.
+-- What is not there on our side of the question.
+local IS_OURS = { INSTANCE_NOT_EXIST = true, USER_NOT_EXIST = true }
+
+--- Whether the service says that the image is not there: REPO_NOT_EXIST, and the like (its code for
+-- a tag is not published). Wrong keys, missing permissions and outages say nothing of the image.
 local function is_no(err)
-  return err.kind == "service" and err.http_status == 200 and not err.retryable and
-    err.code ~= "INSTANCE_NOT_EXIST"
+  return err.kind == "service" and err.code:find "_NOT_EXIST$" ~= nil and not IS_OURS[err.code]
 end
 
 --- The cluster's users get the code, nginx's log all of it.

@@ -83,12 +83,13 @@ local function read_question(body)
   return { namespace = namespace, repository = repository, tag = given.tag }
 end
 
---- Answers for a failed call. The service's own errors come with HTTP 200, and are about what was
--- asked; all others are nobody's business but ours. An instance that is not there is a wrong
--- setting.
+-- What is not there on our side of the question.
+local IS_OURS = { INSTANCE_NOT_EXIST = true, USER_NOT_EXIST = true }
+
+--- Answers for a failed call. REPO_NOT_EXIST and the like (the service's code for a tag is not
+-- published) are about what was asked; all others are nobody's business but ours.
 local function refuse_failure(err, what)
-  if err.kind == "service" and err.http_status == 200 and not err.retryable and
-    err.code ~= "INSTANCE_NOT_EXIST" then
+  if err.kind == "service" and err.code:find "_NOT_EXIST$" and not IS_OURS[err.code] then
     return refuse(404, err.code, what .. " does not exist")
   end
   ngx.log(ngx.ERR, "deploy webhook: ", tostring(err))
