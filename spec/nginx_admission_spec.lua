@@ -21,6 +21,7 @@ local FIXTURE = {
       { RepoName = "app", RepoId = "crr-app", tags = {
         { Tag = "1.0", Digest = HEX:upper() }, { Tag = "latest", Digest = LATEST },
         { Tag = "0.8", Digest = HEX, Status = "DELETING" }, { Tag = "odd", Digest = "67bf****" },
+        { Tag = "short", Digest = HEX:sub(2) },
       } },
       { RepoName = "many", RepoId = "crr-many", generate = { count = 120, prefix = "b-" } },
     },
@@ -116,7 +117,7 @@ local APP = HOST .. "/team/app"
 
 describe("the admission webhook", function()
   it("pins the tags of all containers, each image looked up once", function()
-    start()
+    start { ['"images.example.com"'] = '"Images.example.com"' }
     local response = ask("/mutate", {
       initContainers = { { name = "i", image = APP .. ":1.0" } },
       containers = {
@@ -206,6 +207,8 @@ describe("the admission webhook", function()
       patch_of(ask("/mutate", { containers = {
         { name = "a", image = "app:1.0" }, { name = "b", image = APP .. ":1.0" } } })))
     assert.matches("is not an image reference", (message_of(ask("/mutate", one "app:"))))
+    assert.matches("the tag short has no digest$",
+      (message_of(ask("/mutate", one(APP .. ":short")))))
   end)
 
   it("looks at an update's new images only", function()
@@ -222,6 +225,7 @@ describe("the admission webhook", function()
     message_of(update(one(APP .. ":1.0"), one(APP .. ":none")))
     message_of(update({ initContainers = one(APP .. ":none").containers }, one(APP .. ":none")))
     message_of(update(one(cjson.null), one(cjson.null)))
+    message_of(update(one "", one ""))
     local spec = one(APP .. ":none")
     spec.ephemeralContainers = { { name = "debug", image = APP .. ":1.0" } }
     assert.same({ ["/spec/ephemeralContainers/0/image"] = APP .. "@sha256:" .. HEX },

@@ -23,6 +23,7 @@ local FIXTURE = {
     NamespaceName = "team", repositories = { { RepoName = "app", RepoId = "crr-app", tags = {
       { Tag = "1.0", Digest = HEX:upper(), ImageSize = 27107966, ImageUpdate = 1572875608000 },
       { Tag = "0.8", Digest = HEX, Status = "DELETING" }, { Tag = "odd", Digest = "67bf****" },
+      { Tag = "short", Digest = HEX:sub(2) },
     } } },
   } } } },
 }
@@ -231,7 +232,10 @@ describe("the answer of the API", function()
     assert.equal("404 REPO_NOT_EXIST: repository team/none does not exist",
       failure(question("1.0", "team/none")))
     assert.equal("409 TagNotNormal: tag 0.8 of team/app is DELETING", failure(question "0.8"))
-    assert.equal("502 NoDigest: tag odd of team/app has no digest", failure(question "odd"))
+    for _, tag in ipairs { "odd", "short" } do
+      assert.equal(("502 NoDigest: tag %s of team/app has no digest"):format(tag),
+        failure(question(tag)))
+    end
   end)
 
   it("is not told in full when it is about the credential or the settings", function()
