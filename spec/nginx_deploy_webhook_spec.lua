@@ -257,6 +257,7 @@ describe("the answer of the API", function()
     assert.matches("deploy webhook: GetRepoTag: NoPermission", said)
     assert.is_nil(said:find(SECRET, 1, true))
     assert.is_nil(said:find(api.access_key_secret, 1, true))
+    api:reset()
     start { change = { ['instance = "cri-example"'] = 'instance = "cri-none"' } }
     assert.equal("502 INSTANCE_NOT_EXIST: the registry's API refuses the question", failure())
   end)
