@@ -6,6 +6,7 @@ if not rawget(_G, "jit") then
 end
 
 local busy = require "spec.support.busy"
+local emulator = require "spec.support.emulator"
 local http = require "socket.http"
 local nginx = require "spec.support.nginx"
 local socket = require "socket"
@@ -113,7 +114,7 @@ local PROGRAMS = [[
     local seen = {}
     cr.run(function(spawn)
       local task = spawn(function()
-        seen.inner = tostring(select(2, pcall(get, "hang-1")))
+        seen.inner = tostring(select(2, pcall(get, "hang-1", { timeout = 1 })))
         seen.again = pcall(get, "plain-after")
         get "plain-after"
       end)
@@ -125,7 +126,7 @@ local PROGRAMS = [[
   end
   function programs.close()
     local results = client:map("GetRepoTag", { { Tag = "with-3-a" }, { Tag = "hang-a" },
-      { Tag = "hang-b" } })
+      { Tag = "hang-b" } }, { timeout = 1 })
     local index, tag = results()
     results:close()
     return ("%d %s %s"):format(index, tag.Tag, tostring(results()))
@@ -194,15 +195,23 @@ local LOCATIONS = [[
   location = /taken { content_by_lua_block { ngx.say(taken) } }
   location = /beside { content_by_lua_block {
     -- Another request's call, while a task waits for something of nginx's own.
-    ngx.say(assert(get "plain-beside"))
+    ngx.say((assert(get "plain-beside")))
     released:post(1)
   } }
+  location = /spin { content_by_lua_block {
+    is_let_go = false
+    cr.run(function(spawn)
+      spawn(function() repeat coroutine.yield() until is_let_go end)
+    end)
+    ngx.say "let go"
+  } }
+  location = /let-go { content_by_lua_block { is_let_go = true ngx.say "yes" } }
   location = /held { content_by_lua_block {
     released = require("ngx.semaphore").new(0)
     cr.run(function(spawn)
       spawn(function()
         assert(released:wait(20))
-        ngx.say(assert(get "plain-held"))
+        ngx.say((assert(get "plain-held")))
       end)
     end)
   } }
@@ -223,7 +232,8 @@ teardown(function()
 end)
 
 local function get(path)
-  return (assert(http.request(server.url .. path)):gsub("\n$", ""))
+  local body = assert(http.request(server.url .. path))
+  return (body:gsub("\n$", ""))
 end
 
 local EXPECTED = {
@@ -240,7 +250,7 @@ local EXPECTED = {
 
 for _, phase in ipairs { "content", "access", "timer" } do
   describe("in the phase " .. phase, function()
-    before_each(function() api:reset() end)
+    before_each(function() api:reset() end) -- waits for what was called off
 
     for name, expected in pairs(EXPECTED) do
       it("calls overlap, with results as outside: " .. name, function()
@@ -276,14 +286,55 @@ describe("a request", function()
 
   it("has tasks of its own, whatever those of others wait for", function()
     local held = send "/held"
-    assert.equal("plain-beside", get "/beside")
+    assert.equal("plain-beside", (get "/beside"))
     assert.matches("plain%-held\n$", (held:receive "*a"))
     held:close()
+  end)
+
+  it("whose tasks only yield keeps nobody else from the worker", function()
+    local spinning = send "/spin"
+    assert.equal("yes", get "/let-go")
+    assert.matches("let go\n$", (spinning:receive "*a"))
+    spinning:close()
   end)
 
   it("gets the usual error where nginx cannot wait", function()
     local _, status, headers = http.request(server.url .. "/filter")
     assert.equal(200, status)
     assert.equal("WrongPhase WrongPhase", headers.said)
+  end)
+end)
+
+describe("a list inside cr.run", function()
+  it("is read ahead", function()
+    local lists = emulator.start()
+    local reader = nginx.start {
+      init = ([[
+        cr = require "cr"
+        client = cr.new { endpoint = "%s", max_attempts = 1, credentials = { type = "access_key",
+          access_key_id = "%s", access_key_secret = "%s" },
+          defaults = { InstanceId = "cri-kmsiwlxxdcva****", PageSize = 50 } }
+      ]]):format(lists.endpoint, lists.access_key_id, lists.access_key_secret),
+      locations = [[location = /read { content_by_lua_block {
+        cr.run(function()
+          local list = client:pages("ListRepoTag", { RepoId = "crr-emulatorbuilds01" },
+            { read_ahead = true })
+          list()
+          client:get_instance() -- as slow as the page that may be on its way
+          client:get_instance()
+          ngx.say(#list().Images)
+        end)
+      } }]],
+    }
+    finally(function()
+      reader:stop()
+      lists:stop()
+    end)
+    assert.equal("50\n", (http.request(reader.url .. "/read")))
+    local order = {}
+    for index, entry in ipairs(lists:log()) do
+      order[entry.parameters.PageNo or "instance"] = index -- the last one of each
+    end
+    assert.is_true(order["2"] < order.instance)
   end)
 end)

@@ -42,6 +42,7 @@ local LOCATIONS = [[
   }
   location = /reset {
     content_by_lua_block {
+      repeat ngx.sleep(0.005) until seen.now == 0
       seen.most, met = 0, {}
       ngx.say()
     }
@@ -125,7 +126,7 @@ function Server:await(field, count)
   error(("%s did not become %d"):format(field, count), 2)
 end
 
---- Forgets how many met.
+--- Waits until no request is there, and forgets how many met.
 function Server:reset()
   assert(http.request(self.url .. "/reset"))
 end

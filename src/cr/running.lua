@@ -1,5 +1,5 @@
---- Which task of the scheduler runs at this moment. A module of its own, so that a transport can ask
--- without loading the scheduler.
+--- Which task of the scheduler runs at this moment. A module of its own, so that a transport can
+-- ask without loading the scheduler.
 --
 -- Outside nginx one task runs at a time, and what it calls belongs to it, coroutines of the user's
 -- included. Inside nginx a task may wait for something of nginx's own, and other requests run

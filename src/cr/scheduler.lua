@@ -110,7 +110,13 @@ local function looks_yieldable()
   return true
 end
 
-local is_yieldable = rawget(coroutine, "isyieldable") or looks_yieldable
+--- LuaJIT does not tell inside nginx, and can nearly everywhere; where it cannot (`table.sort`), it
+-- raises the error that nginx's own functions raise there.
+local function always()
+  return true
+end
+
+local is_yieldable = in_nginx and always or rawget(coroutine, "isyieldable") or looks_yieldable
 
 --- Whether the code that runs is a task's own, where it can yield.
 local function may_yield(task)

@@ -6,10 +6,13 @@
 -- the driver: nginx lets nobody but who began one end it. They are used again, since whatever
 -- coroutine is made in a request costs it memory until its end.
 
+local core = require "cr.core"
 local phases = require "cr.transport.phases"
 local queue = require "cr.queue"
 local semaphore = require "ngx.semaphore"
 
+local TURN = 0.005 -- seconds after which nginx gets its turn
+local SHORTEST = 0.001 -- seconds; a shorter pause makes nginx without OpenResty's patches warn
 local IDLE = 0.05 -- seconds until a thread without work ends: nginx ends no request before
 
 local light = { kind = "nginx" }
@@ -23,7 +26,7 @@ function light.is_possible()
 end
 
 function light.sleep(seconds)
-  ngx.sleep(seconds)
+  ngx.sleep(math.max(seconds, SHORTEST))
 end
 
 function light.handle()
@@ -34,6 +37,7 @@ function light.handle()
     idle = 0, -- threads that wait for work
     work = semaphore.new(0), -- what they wait for
     news = semaphore.new(0), -- what the driver waits for
+    waited_at = core.monotonic(),
   }, Handle)
 end
 
@@ -118,8 +122,22 @@ function Handle:cancel(exchange)
   end
 end
 
---- Waits for the next exchange that ends. Where there is something else to do than to wait, nginx
--- gets its turn all the same.
+--- Lets nginx go on with other requests. Tasks that have always something to go on with (they yield
+-- by themselves) keep the worker for TURN at most.
+local function wait(self, seconds)
+  if seconds > 0 then
+    self.is_waiting = true
+    self.news:wait(seconds)
+    self.is_waiting = false
+  elseif core.monotonic() - self.waited_at < TURN then
+    return
+  else
+    ngx.sleep(SHORTEST)
+  end
+  self.waited_at = core.monotonic()
+end
+
+--- Waits for the next exchange that ends.
 -- @return exchange, response, failure  or nothing
 function Handle:next(seconds)
   if self.has_ended then
@@ -127,12 +145,8 @@ function Handle:next(seconds)
     tidy(self)
   end
   launch(self)
-  if self.done:size() == 0 and seconds == 0 then
-    ngx.sleep(0)
-  elseif self.done:size() == 0 and self.in_flight > 0 then
-    self.is_waiting = true
-    self.news:wait(seconds)
-    self.is_waiting = false
+  if self.done:size() == 0 and (self.in_flight > 0 or seconds == 0) then
+    wait(self, seconds)
   end
   local exchange = self.done:pop()
   while exchange and exchange.is_dropped do
@@ -143,13 +157,6 @@ function Handle:next(seconds)
     self.in_flight = self.in_flight - 1
     return exchange, exchange.response, exchange.failure
   end
-end
-
---- Makes an exchange in place, for a caller that cannot yield to the driver. Nor can it to nginx,
--- whose error says so.
-function Handle:wait(exchange)
-  self:cancel(exchange)
-  return exchange.f(unpack(exchange, 1, exchange.count))
 end
 
 --- Ends all that is under way.
