@@ -140,6 +140,7 @@ build = {
     ["cr.credentials.refreshing"] = "src/cr/credentials/refreshing.lua",
     ["cr.credentials.remote"] = "src/cr/credentials/remote.lua",
     ["cr.credentials.security_token_service"] = "src/cr/credentials/security_token_service.lua",
+    ["cr.credentials.shared"] = "src/cr/credentials/shared.lua",
     ["cr.credentials.sts"] = "src/cr/credentials/sts.lua",
     ["cr.credentials.unavailable"] = "src/cr/credentials/unavailable.lua",
     ["cr.credentials.variable"] = "src/cr/credentials/variable.lua",

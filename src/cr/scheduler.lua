@@ -1,4 +1,5 @@
---- Many calls at once: tasks in coroutines over one libcurl handle, inside nginx over light threads.
+--- Many calls at once: tasks in coroutines over one libcurl handle, or inside nginx over light
+-- threads.
 --
 -- A task runs until a call in it waits, for an answer or in a pause; then it yields, and the
 -- scheduler resumes whichever task has something to go on with. Nothing else of a call is different
@@ -449,8 +450,8 @@ local function wait_for_network(self, only, left)
   return true
 end
 
---- Ends a task soon, from a finalizer: it may come in the midst of anything, inside nginx in that of
--- another request.
+--- Ends a task soon, from a finalizer: it may come in the midst of anything, inside nginx in that
+-- of another request.
 function Scheduler:drop(task)
   self.dropped:push(task)
 end

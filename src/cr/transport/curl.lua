@@ -18,8 +18,8 @@
 local core = require "cr.core"
 local running = require "cr.running"
 
---- The running task, unless it is in a scheduler over nginx's light threads: who wants libcurl there
--- wants to wait in place.
+--- The running task, unless it is in a scheduler over nginx's light threads: who wants libcurl
+-- there wants to wait in place.
 local function task_here()
   local task = running.task()
   return task and task.scheduler.kind == "curl" and task or nil
