@@ -95,8 +95,7 @@ describe("cr.new", function()
     credentials = { "a table with a field type, or a function that returns one",
       { "access_key", 1, true } },
     thread_pool = { control, { "", "a\n", 1, {} } },
-    session_dict = { "the name of a lua_shared_dict of the nginx that this runs in",
-      { "", "cr_sessions", 1, {} } },
+    session_dict = { "the name of a lua_shared_dict", { "", "a\n", 1, {} } },
     transport = { 'a table with the functions exchange, sleep and now, "curl", or inside nginx ' ..
       '"nginx"', {
       "nginx", "Curl", "", 1, {}, { exchange = 1 }, { exchange = print, sleep = 1 },

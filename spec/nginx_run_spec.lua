@@ -1,5 +1,6 @@
 --- cr.run, client:map and read_ahead in a real nginx: their calls are in flight at the same time,
--- and the worker is free meanwhile. The other server answers only when as many are there as should be.
+-- and the worker is free meanwhile. The other server answers only when as many are there as should
+-- be.
 
 if not rawget(_G, "jit") then
   return

@@ -26,7 +26,7 @@ local SHARED = {
   oidc_role_arn = true, ram_role_arn = true,
 }
 
---- A declaration as a text that no other one has; nil when a function is within, which says nothing.
+--- A declaration as a text that no other one has; nil when a function is within: that says nothing.
 local function text_of(declared)
   local parts = {}
   for name, value in pairs(declared) do
@@ -154,10 +154,11 @@ return function(fetch, declared)
   end
   local name = "session:" .. assert(core.sha256("cr.credentials 1\n" .. text))
   return function(ask)
-    local dict = ask.settings.session_dict
+    local ngx = rawget(_G, "ngx")
+    local dict = ask.settings.session_dict and ngx and ngx.shared[ask.settings.session_dict]
     if not dict then
       return fetch(ask)
     end
-    return obtain(fetch, ngx.shared[dict], name, ask)
+    return obtain(fetch, dict, name, ask)
   end
 end
