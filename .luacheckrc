@@ -7,6 +7,7 @@ files["src/cr/emulator"] = { std = "ngx_lua" }
 local THREADS = { std = "ngx_lua", globals = { ngx = { fields = { run_worker_thread = {} } } } }
 files["src/cr/transport/nginx.lua"] = THREADS
 files["src/cr/transport/phases.lua"] = THREADS
+files["src/cr/transport/light.lua"] = { std = "ngx_lua" }
 files["bench/gateway_works.lua"] = THREADS
 files["src/cr/cache"] = { std = "ngx_lua" }
 files["src/cr/cache.lua"] = { std = "ngx_lua" }

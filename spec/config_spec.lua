@@ -60,8 +60,8 @@ describe("cr.new", function()
   it("refuses an unknown key with all keys when none is close", function()
     local expected = "cr.new: unknown key %s; the keys are allow_plaintext, ca_file, ca_path, " ..
       "connect_timeout, credentials, deadline, defaults, endpoint, max_attempts, " ..
-      "max_response_bytes, network, on_attempt, proxy, region, retry, signature, thread_pool, " ..
-      "timeout, transport, user_agent"
+      "max_response_bytes, network, on_attempt, proxy, region, retry, session_dict, signature, " ..
+      "thread_pool, timeout, transport, user_agent"
     for _, key in ipairs { "colour", 1, true, 1.5 } do
       assert.equal(expected:format(tostring(key)), message_of { [key] = "x" })
     end
@@ -95,6 +95,7 @@ describe("cr.new", function()
     credentials = { "a table with a field type, or a function that returns one",
       { "access_key", 1, true } },
     thread_pool = { control, { "", "a\n", 1, {} } },
+    session_dict = { "the name of a lua_shared_dict", { "", "a\n", 1, {} } },
     transport = { 'a table with the functions exchange, sleep and now, "curl", or inside nginx ' ..
       '"nginx"', {
       "nginx", "Curl", "", 1, {}, { exchange = 1 }, { exchange = print, sleep = 1 },

@@ -18,7 +18,8 @@ describe("generated files", function()
       return child.shell(("cd %s && %s api/generate.lua %s"):format(folder, child.LUA, arguments))
     end
     finally(function() child.remove_folder(folder) end)
-    child.shell(("cp -r api %s && cd %s && mkdir -p docs src/core src/cr/command types"):format(folder, folder))
+    child.shell(("cp -r api %s && cd %s && mkdir -p docs src/core src/cr/command types")
+      :format(folder, folder))
     local output, ok = generate "--check"
     assert.is_false(ok)
     for _, path in ipairs(GENERATED) do

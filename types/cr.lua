@@ -45,6 +45,7 @@ local Client = {}
 ---@field defaults? table<string, any> parameters given with every call that has them
 ---@field transport? cr.TransportName|cr.Transport libcurl; inside nginx its threads
 ---@field thread_pool? string nginx's pool of threads for the calls, "cr"
+---@field session_dict? string nginx's shared dict in which the workers share sessions
 ---@field user_agent? string
 ---@field max_response_bytes? integer largest answer, after decompression, 16777216
 ---@field on_attempt? fun(event: cr.AttemptEvent) called after every attempt

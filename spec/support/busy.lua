@@ -4,7 +4,8 @@
 -- JSON library.
 --
 --     local server = busy.start()
---     server.url, server:seen() → {requests, most, connections, given_up}, server:await(field, n)
+--     server.url, server:seen() → {requests, most, connections, given_up}, server:await(field, n),
+--     server:reset() → most is 0, and nobody has met
 --
 -- What a tag begins with decides what happens to its request:
 --
@@ -37,6 +38,13 @@ local LOCATIONS = [[
         parts[#parts + 1] = ('"%s":%d'):format(name, count)
       end
       ngx.say("{", table.concat(parts, ","), "}")
+    }
+  }
+  location = /reset {
+    content_by_lua_block {
+      repeat ngx.sleep(0.005) until seen.now == 0
+      seen.most, met = 0, {}
+      ngx.say()
     }
   }
   location = / {
@@ -116,6 +124,11 @@ function Server:await(field, count)
     core.sleep(0.01)
   end
   error(("%s did not become %d"):format(field, count), 2)
+end
+
+--- Waits until no request is there, and forgets how many met.
+function Server:reset()
+  assert(http.request(self.url .. "/reset"))
 end
 
 function Server:stop()

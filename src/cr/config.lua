@@ -58,6 +58,12 @@ local function transport(value)
     'a table with the functions exchange, sleep and now, "curl", or inside nginx "nginx"'
 end
 
+--- Outside nginx, where there are no workers, any name will do.
+local function shared_dict(value)
+  local dicts = transports.in_nginx() and rawget(_G, "ngx").shared
+  return line(value) and (not dicts or dicts[value] ~= nil), "the name of a lua_shared_dict"
+end
+
 local function credentials(value)
   return type(value) == "table" or type(value) == "function",
     "a table with a field type, or a function that returns one"
@@ -86,6 +92,7 @@ config.keys = {
   defaults = is "table",
   transport = transport,
   thread_pool = line,
+  session_dict = shared_dict,
   user_agent = line,
   max_response_bytes = whole(1, 1073741824),
   on_attempt = is "function",

@@ -39,7 +39,7 @@ local function take(self)
   if self.is_at_end then
     return nil
   end
-  self.taker = running.task
+  self.taker = running.task()
   local item
   if self.next_item then
     item = self.next_item()
@@ -76,7 +76,7 @@ local function deliver(self, result)
 end
 
 local function work(self)
-  local task = running.task
+  local task = running.task()
   local index, item = take(self)
   while index do -- no for loop: plain Lua 5.1 cannot yield in its iterator
     task.index = index
@@ -163,7 +163,7 @@ end
 local function advance(self)
   if self.is_closed then
     return nil
-  elseif self.concurrency == 1 and not (self.scheduler or running.task) then
+  elseif self.concurrency == 1 and not (self.scheduler or running.task()) then
     return advance_alone(self)
   elseif not self.scheduler then
     start(self)

@@ -134,13 +134,13 @@ end
 Pager.__close = Pager.close -- a loop of Lua 5.4 closes what it gets as its fourth value
 
 --- Where a loop does not close what it leaves, the collector does: not at once, since it may come
--- in the midst of anything, but with a task of its own.
+-- in the midst of anything, but when the scheduler has time.
 local function guard_of(ahead)
   local function collect()
     local task = ahead.task
     ahead.task = nil
     if task and not task.is_over then
-      task.scheduler:spawn(task.cancel, task)
+      task.scheduler:drop(task)
     end
   end
   if newproxy then

@@ -113,7 +113,7 @@ end
 
 --- Within a task of another run the same scheduler goes on, with its concurrency.
 local function join(own, group)
-  local task = running.task
+  local task = running.task()
   task.on_cancel = group.cancel
   own:wait_until(function()
     return group.count == 0

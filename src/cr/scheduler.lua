@@ -1,4 +1,5 @@
---- Many calls at once: tasks in coroutines over one libcurl handle.
+--- Many calls at once: tasks in coroutines over one libcurl handle, or inside nginx over light
+-- threads.
 --
 -- A task runs until a call in it waits, for an answer or in a pause; then it yields, and the
 -- scheduler resumes whichever task has something to go on with. Nothing else of a call is different
@@ -13,6 +14,7 @@
 -- next result is there.
 
 local core = require "cr.core"
+local in_nginx = require "cr.transport" .in_nginx()
 local queue = require "cr.queue"
 local running = require "cr.running"
 local timers = require "cr.timers"
@@ -68,16 +70,28 @@ function scheduler.close()
   end
 end
 
+-- What a scheduler waits with: a handle, which begins exchanges and says which one has ended, and a
+-- pause when there is none. `kind` is the name of the transport that has its exchanges made by it.
+local libcurl = { kind = "curl", handle = take_handle, sleep = core.sleep }
+
+--- @return light threads where nginx can wait, so that the worker is never blocked
+local function find_means()
+  local light = in_nginx and require "cr.transport.light"
+  return light and light.is_possible() and light or libcurl
+end
+
 --- @tparam ?number limit attempts in flight at a time
 function scheduler.new(limit)
+  local means = find_means()
   return setmetatable({
-    handle = take_handle(), limit = limit,
+    handle = means.handle(), means = means, kind = means.kind, limit = limit,
     waiting = {}, -- the task by the exchange it waits for
     waiting_count = 0,
     ready = queue.new(), -- tasks to be resumed
     timers = timers.new(),
     in_flight = 0, line = queue.new(), -- attempts, and tasks that wait to begin one
     tasks = {}, -- those that are not over
+    dropped = queue.new(), -- tasks to be cancelled
     depth = 0,
   }, Scheduler)
 end
@@ -97,7 +111,13 @@ local function looks_yieldable()
   return true
 end
 
-local is_yieldable = rawget(coroutine, "isyieldable") or looks_yieldable
+--- LuaJIT does not tell inside nginx, and can nearly everywhere; where it cannot (`table.sort`), it
+-- raises the error that nginx's own functions raise there.
+local function always()
+  return true
+end
+
+local is_yieldable = in_nginx and always or rawget(coroutine, "isyieldable") or looks_yieldable
 
 --- Whether the code that runs is a task's own, where it can yield.
 local function may_yield(task)
@@ -106,12 +126,13 @@ end
 
 --- Whether a pause lets other tasks run, here in the running task.
 function Scheduler:yields() -- luacheck: ignore self
-  return may_yield(running.task)
+  return may_yield(running.task())
 end
 
 --- The scheduler that the running code is in, or nil.
 function scheduler.current()
-  return running.task and running.task.scheduler
+  local task = running.task()
+  return task and task.scheduler
 end
 
 local close_coroutine = rawget(coroutine, "close")
@@ -142,7 +163,7 @@ local function finish(task, ok, ...)
 end
 
 local function after_resume(task, previous, ok, ...)
-  running.task = previous
+  running.swap(previous)
   if coroutine.status(task.thread) == "dead" then
     finish(task, ok, ...)
   elseif not task.is_waiting then
@@ -151,8 +172,7 @@ local function after_resume(task, previous, ok, ...)
 end
 
 local function resume(task)
-  local previous = running.task
-  running.task = task
+  local previous = running.swap(task)
   task.is_waiting = false
   after_resume(task, previous, coroutine.resume(task.thread))
 end
@@ -173,6 +193,7 @@ function Scheduler:spawn(f, ...)
       return f(unpack(arguments, 1, count))
     end),
   }, Task)
+  running.add(task)
   self.tasks[task] = true
   task:wake()
   return task
@@ -235,7 +256,7 @@ end
 -- @return what its function returned
 -- @raise what its function raised
 function Task:wait()
-  local own, task = self.scheduler, running.task
+  local own, task = self.scheduler, running.task()
   if task == self then
     error("wait: a task cannot wait for itself", 2)
   end
@@ -255,7 +276,7 @@ end
 -- cannot be by driving from here.
 -- @tparam table own set of the tasks that make it true
 function Scheduler:wait_until(condition, waiters, own)
-  local task = running.task
+  local task = running.task()
   if task and task.scheduler == self and may_yield(task) then
     waiters[task] = true
     while not condition() do
@@ -269,7 +290,7 @@ end
 
 --- Waits for an exchange that was started.
 function Scheduler:await(exchange)
-  local task = running.task
+  local task = running.task()
   if not may_yield(task) then
     return self.handle:wait(exchange)
   end
@@ -286,7 +307,7 @@ end
 
 --- Sends a request of the core, see transport/curl.lua.
 function Scheduler:send(request, settings, timeout)
-  check_cancelled(running.task)
+  check_cancelled(running.task())
   local exchange, failure = self.handle:start_signed(request, settings, timeout)
   if not exchange then
     return nil, failure
@@ -296,7 +317,7 @@ end
 
 --- Sends a request that is a table.
 function Scheduler:exchange(request)
-  check_cancelled(running.task)
+  check_cancelled(running.task())
   local exchange, failure = self.handle:start(request)
   if not exchange then
     return nil, failure
@@ -304,11 +325,17 @@ function Scheduler:exchange(request)
   return self:await(exchange)
 end
 
+--- Has an exchange made by `f(…)`, which may wait: where `kind` is "nginx".
+function Scheduler:call(f, ...)
+  check_cancelled(running.task())
+  return self:await(self.handle:start(f, ...))
+end
+
 --- Pauses the running task.
 function Scheduler:sleep(seconds)
-  local task = running.task
+  local task = running.task()
   if not may_yield(task) then
-    core.sleep(seconds)
+    self.means.sleep(seconds)
     return
   end
   task.timer = self.timers:add(core.monotonic() + seconds, task)
@@ -320,7 +347,7 @@ end
 --- Before an attempt: waits while as many as may be are in flight. Which task has a place is kept
 -- with the task, so that it is given on also when the task ends in the midst of its attempt.
 function Scheduler:enter()
-  local task = running.task
+  local task = running.task()
   if not self.limit or task.has_place then
     return
   elseif self.in_flight < self.limit or not may_yield(task) then
@@ -418,9 +445,25 @@ local function wait_for_network(self, only, left)
       task:wake() -- it may not go on, or drives this very loop
     end
   elseif not exchange and seconds > 0 and self.waiting_count == 0 then
-    core.sleep(seconds)
+    self.means.sleep(seconds)
   end
   return true
+end
+
+--- Ends a task soon, from a finalizer: it may come in the midst of anything, inside nginx in that
+-- of another request.
+function Scheduler:drop(task)
+  self.dropped:push(task)
+end
+
+local function cancel_dropped(self)
+  local task = self.dropped:pop()
+  while task do
+    if not task.is_over and coroutine.status(task.thread) == "suspended" then
+      task:cancel()
+    end
+    task = self.dropped:pop()
+  end
 end
 
 --- Lets tasks run until `condition()`.
@@ -433,6 +476,9 @@ function Scheduler:drive(condition, own)
   self.depth = self.depth + 1
   local goes_on = true
   while goes_on and not condition() do
+    if self.dropped:size() > 0 then
+      cancel_dropped(self)
+    end
     if self.timers.count > 0 then
       wake_sleepers(self)
     end
@@ -452,10 +498,15 @@ function Scheduler:close()
       task:cancel()
     end
   end
-  if self.handle and next(self.tasks) == nil then
+  if not self.handle or next(self.tasks) ~= nil then
+    return
+  elseif self.kind == "curl" then
     scheduler.close()
-    idle, self.handle = self.handle, nil
+    idle = self.handle
+  else
+    self.handle:close()
   end
+  self.handle = nil
 end
 
 return scheduler

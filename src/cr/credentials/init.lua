@@ -17,6 +17,7 @@
 local check = require "cr.credentials.check"
 local overlay = require "cr.overlay"
 local refreshing = require "cr.credentials.refreshing"
+local shared = require "cr.credentials.shared"
 local suggest = require "cr.suggest"
 
 local credentials = {}
@@ -149,7 +150,7 @@ function credentials.new(declared)
     end,
   }
   if provider.fetch then
-    provider = refreshing.new(provider.fetch)
+    provider = refreshing.new(shared(provider.fetch, declared))
   end
   provider.name = declared.type
   provider.principal = function()

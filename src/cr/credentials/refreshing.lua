@@ -57,12 +57,21 @@ local function window(expires, life, kind)
   return expires - math.min(kind.seconds, life * kind.share)
 end
 
---- Takes a new credential.
+--- When a session is to be fetched anew.
+-- @tparam number expires seconds since the epoch
+-- @tparam number since when it was fetched
+-- @return when the advisory and the mandatory window begin
+function refreshing.windows(expires, since)
+  return window(expires, expires - since, ADVISORY), window(expires, expires - since, MANDATORY)
+end
+
+--- Takes a new credential. `since` is when another worker fetched it.
 local function adopt(state, credential, time)
   local old, was_refused = state.held, state.is_refused
   local is_newer = not old or was_refused or not old.expires or not credential.expires or
     credential.expires > old.expires
-  state.held, state.is_refused, state.fetched_at = credential, false, time
+  local since = credential.since or time
+  state.held, state.is_refused, state.fetched_at = credential, false, since
   if not is_newer then
     -- The other side has no fresher one yet; asked again after a pause, as if it had failed. It
     -- has not, so that there is no pause any more once the session has expired.
@@ -74,8 +83,7 @@ local function adopt(state, credential, time)
   state.early_at, state.late_at = nil, nil
   local expires = credential.expires
   if expires then
-    state.early_at = window(expires, expires - time, ADVISORY)
-    state.late_at = window(expires, expires - time, MANDATORY)
+    state.early_at, state.late_at = refreshing.windows(expires, since)
   elseif credential.renewed_after then
     state.early_at = time + credential.renewed_after
   end
@@ -139,7 +147,7 @@ local function too_early(state, left)
 end
 
 --- What a fetch may take, and where it leaves what it finds out.
-local function inquiry(ask, level, flight)
+local function inquiry(state, ask, level, flight)
   local settings = ask.settings
   local now = settings.clock()
   local ends = now + LONGEST_REFRESH
@@ -148,6 +156,7 @@ local function inquiry(ask, level, flight)
   end
   return {
     settings = settings, time = ask.time, ends = ends,
+    held = state.held, is_refused = state.is_refused, is_overdue = level == OVERDUE,
     patience = level == EARLY and PATIENCE or ask.patience,
     expect = function(seconds)
       flight.ends = settings.clock() + seconds + SLACK
@@ -215,7 +224,7 @@ end
 --- Fetches.
 local function refresh(state, ask, level)
   local flight = { owner = this_coroutine(), ends = ask.settings.clock() + LONGEST_STEP }
-  local inner = inquiry(ask, level, flight)
+  local inner = inquiry(state, ask, level, flight)
   state.flight = flight
   local credential, err, is_absent = fetch_guarded(state, flight, inner)
   hand_on(ask, inner)

@@ -18,6 +18,13 @@
 local core = require "cr.core"
 local running = require "cr.running"
 
+--- The running task, unless it is in a scheduler over nginx's light threads: who wants libcurl
+-- there wants to wait in place.
+local function task_here()
+  local task = running.task()
+  return task and task.scheduler.kind == "curl" and task or nil
+end
+
 return function()
   local idle
 
@@ -36,7 +43,7 @@ return function()
   end
 
   function transport.sleep(seconds)
-    local task = running.task
+    local task = task_here()
     if task then
       task.scheduler:sleep(seconds)
     else
@@ -45,25 +52,26 @@ return function()
   end
 
   function transport.yields()
-    return running.task ~= nil and running.task.scheduler:yields()
+    local task = task_here()
+    return task ~= nil and task.scheduler:yields()
   end
 
   function transport.enter()
-    local task = running.task
+    local task = task_here()
     if task then
       task.scheduler:enter()
     end
   end
 
   function transport.leave()
-    local task = running.task
+    local task = task_here()
     if task then
       task.scheduler:leave(task)
     end
   end
 
   function transport.exchange(request)
-    local task = running.task
+    local task = task_here()
     if task then
       return task.scheduler:exchange(request)
     end
@@ -79,7 +87,7 @@ return function()
 
   --- The same for a request of the core (`cr.core.request`), without a table in between.
   function transport.send(request, settings, timeout)
-    local task = running.task
+    local task = task_here()
     if task then
       return task.scheduler:send(request, settings, timeout)
     end

@@ -16,6 +16,7 @@
 local core = require "cr.core"
 local overlay = require "cr.overlay"
 local phases = require "cr.transport.phases"
+local running = require "cr.running"
 local semaphore = require "ngx.semaphore"
 
 local USUAL_THREADS = 32 -- nginx's own default, for a pool that cannot be looked at
@@ -237,6 +238,21 @@ local function exchange(pool, timeout, request, settings)
   end
 end
 
+--- The running task, if its scheduler is one over light threads.
+local function task_here()
+  local task = running.task()
+  return task and task.scheduler.kind == "nginx" and task or nil
+end
+
+--- In a task the scheduler has a light thread make the exchange, and other tasks go on.
+local function dispatch(...)
+  local task = task_here()
+  if task then
+    return task.scheduler:call(exchange, ...)
+  end
+  return exchange(...)
+end
+
 --- @tparam string name of the thread pool
 return function(name)
   -- Whoever makes an exchange has looked for an obstacle before.
@@ -256,7 +272,7 @@ return function(name)
     if not pool then
       return nil, reason
     end
-    return exchange(pool, request.timeout or USUAL_TIMEOUT, request)
+    return dispatch(pool, request.timeout or USUAL_TIMEOUT, request)
   end
 
   --- The same for a request of the core, without a table in between.
@@ -265,11 +281,30 @@ return function(name)
     if not pool then
       return nil, reason
     end
-    return exchange(pool, timeout, request, settings)
+    return dispatch(pool, timeout, request, settings)
   end
 
   function transport.sleep(seconds)
-    ngx.sleep(seconds)
+    local task = task_here()
+    if task then
+      task.scheduler:sleep(seconds)
+    else
+      ngx.sleep(seconds)
+    end
+  end
+
+  function transport.enter()
+    local task = task_here()
+    if task then
+      task.scheduler:enter()
+    end
+  end
+
+  function transport.leave()
+    local task = task_here()
+    if task then
+      task.scheduler:leave(task)
+    end
   end
 
   return transport
