@@ -73,13 +73,20 @@ describe("a map", function()
     local fresh = busy.start()
     finally(function() fresh:stop() end)
     client = cr.new { endpoint = fresh.url, credentials = KEY, defaults = { InstanceId = "i" } }
-    local list = numbered("slow-", 60)
-    for _, item in ipairs(list) do
-      item.RepoId = "r"
+    --- So many calls that are answered only when all of them are there, and then others.
+    local function list_for(count)
+      local list = numbered(("meet-%d-"):format(count), count)
+      for index = count + 1, 60 do
+        list[index] = { Tag = "slow-" .. index }
+      end
+      for _, item in ipairs(list) do
+        item.RepoId = "r"
+      end
+      return list
     end
-    collect(list, { concurrency = 7 })
+    collect(list_for(7), { concurrency = 7 })
     assert.equal(7, fresh:seen().most)
-    collect(list)
+    collect(list_for(16))
     assert.equal(16, fresh:seen().most) -- the default
     assert.equal(120, fresh:seen().requests)
   end)

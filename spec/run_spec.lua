@@ -90,16 +90,17 @@ describe("tasks", function()
     client = cr.new {
       endpoint = fresh.url, credentials = KEY, defaults = { InstanceId = "i", RepoId = "r" },
     }
-    local function many(options)
+    --- So many calls that are answered only when all of them are there, and then others.
+    local function many(count, options)
       cr.run(function(spawn)
         for index = 1, 50 do
-          spawn(get, "slow-" .. index)
+          spawn(get, index <= count and ("meet-%d-%d"):format(count, index) or "slow-" .. index)
         end
       end, options)
     end
-    many { concurrency = 5 }
+    many(5, { concurrency = 5 })
     assert.equal(5, fresh:seen().most)
-    many()
+    many(16)
     assert.equal(16, fresh:seen().most)
     assert.equal(100, fresh:seen().requests)
   end)
