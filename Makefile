@@ -115,7 +115,7 @@ asan: test-packages ## The specs with AddressSanitizer and UndefinedBehaviorSani
 # Under eyes that slow them down: not the specs of programs that run outside of them anyway, nor the
 # tables of faults and of pages and what only reads files; `make asan` has all.
 INNER_SPECS := $(filter-out spec/emulator_% spec/nginx_% spec/command_% spec/example% \
-	spec/packaging_% spec/many_clients_% spec/readme_% spec/paging_% spec/types_% spec/reference_% \
+	spec/packaging_% spec/many_clients_% spec/readme_% spec/pag% spec/types_% spec/reference_% \
 	spec/generated_%,$(wildcard spec/*_spec.lua))
 .PHONY: valgrind
 valgrind: test-packages ## The specs under valgrind's memcheck, leaks included
