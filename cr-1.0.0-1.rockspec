@@ -226,6 +226,7 @@ build = {
     ["cr.timers"] = "src/cr/timers.lua",
     ["cr.transport"] = "src/cr/transport/init.lua",
     ["cr.transport.curl"] = "src/cr/transport/curl.lua",
+    ["cr.transport.in_task"] = "src/cr/transport/in_task.lua",
     ["cr.transport.light"] = "src/cr/transport/light.lua",
     ["cr.transport.nginx"] = "src/cr/transport/nginx.lua",
     ["cr.transport.phases"] = "src/cr/transport/phases.lua",

@@ -36,14 +36,12 @@ local FOREVER = 3600 -- seconds; a wait that nothing limits is begun anew after 
 -- first depth on it goes on only with those tasks that it waits for, at the second it gives up.
 local DEEP, TOO_DEEP = 10, 30
 
+-- What a task that is cancelled unwinds with.
 local cancelled = setmetatable({}, {
   __tostring = function()
     return "the task was cancelled"
   end,
 })
-
---- What a task that is cancelled unwinds with.
-scheduler.cancelled = cancelled
 
 -- The handle of the scheduler that ended last, with its connections.
 local idle

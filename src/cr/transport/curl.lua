@@ -16,19 +16,15 @@
 -- `yields` and, around every attempt, `enter` and `leave`.
 
 local core = require "cr.core"
-local running = require "cr.running"
-
---- The running task, unless it is in a scheduler over nginx's light threads: who wants libcurl
--- there wants to wait in place.
-local function task_here()
-  local task = running.task()
-  return task and task.scheduler.kind == "curl" and task or nil
-end
+local in_task = require "cr.transport.in_task"
 
 return function()
   local idle
 
   local transport = { now = core.time }
+
+  -- None in a scheduler over nginx's light threads: who wants libcurl there wants to wait in place.
+  local task_here = in_task("curl", transport, core.sleep)
 
   --- A handle, taken out while it works: a call from a finalizer in between finds none and makes
   -- its own.
@@ -42,32 +38,9 @@ return function()
     return made, { code = "OutOfMemory", message = reason, sent = false }
   end
 
-  function transport.sleep(seconds)
-    local task = task_here()
-    if task then
-      task.scheduler:sleep(seconds)
-    else
-      core.sleep(seconds)
-    end
-  end
-
   function transport.yields()
     local task = task_here()
     return task ~= nil and task.scheduler:yields()
-  end
-
-  function transport.enter()
-    local task = task_here()
-    if task then
-      task.scheduler:enter()
-    end
-  end
-
-  function transport.leave()
-    local task = task_here()
-    if task then
-      task.scheduler:leave(task)
-    end
   end
 
   function transport.exchange(request)

@@ -14,9 +14,9 @@
 -- - Phases of nginx that cannot wait get an error instead of a blocked worker.
 
 local core = require "cr.core"
+local in_task = require "cr.transport.in_task"
 local overlay = require "cr.overlay"
 local phases = require "cr.transport.phases"
-local running = require "cr.running"
 local semaphore = require "ngx.semaphore"
 
 local USUAL_THREADS = 32 -- nginx's own default, for a pool that cannot be looked at
@@ -238,25 +238,20 @@ local function exchange(pool, timeout, request, settings)
   end
 end
 
---- The running task, if its scheduler is one over light threads.
-local function task_here()
-  local task = running.task()
-  return task and task.scheduler.kind == "nginx" and task or nil
-end
-
---- In a task the scheduler has a light thread make the exchange, and other tasks go on.
-local function dispatch(...)
-  local task = task_here()
-  if task then
-    return task.scheduler:call(exchange, ...)
-  end
-  return exchange(...)
-end
-
 --- @tparam string name of the thread pool
 return function(name)
   -- Whoever makes an exchange has looked for an obstacle before.
   local transport = { now = core.time, yields = phases.can_wait, obstacle = phases.obstacle }
+  local task_here = in_task("nginx", transport, ngx.sleep)
+
+  --- In a task the scheduler has a light thread make the exchange, and other tasks go on.
+  local function dispatch(...)
+    local task = task_here()
+    if task then
+      return task.scheduler:call(exchange, ...)
+    end
+    return exchange(...)
+  end
 
   local function find_pool()
     local pool, reason = pools[name], nil
@@ -282,29 +277,6 @@ return function(name)
       return nil, reason
     end
     return dispatch(pool, timeout, request, settings)
-  end
-
-  function transport.sleep(seconds)
-    local task = task_here()
-    if task then
-      task.scheduler:sleep(seconds)
-    else
-      ngx.sleep(seconds)
-    end
-  end
-
-  function transport.enter()
-    local task = task_here()
-    if task then
-      task.scheduler:enter()
-    end
-  end
-
-  function transport.leave()
-    local task = task_here()
-    if task then
-      task.scheduler:leave(task)
-    end
   end
 
   return transport
