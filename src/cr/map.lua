@@ -195,11 +195,7 @@ function Results:close()
     return
   end
   self.is_closed = true
-  for task in pairs(self.tasks) do
-    if not task.is_over and coroutine.status(task.thread) == "suspended" then
-      task:cancel()
-    end
-  end
+  scheduler.cancel_all(self.tasks)
   if self.is_own then
     self.scheduler:close()
   end

@@ -78,11 +78,7 @@ local function new_group(own, on_error)
   end
 
   function group.cancel()
-    for task in pairs(group.alive) do
-      if not task.is_over and coroutine.status(task.thread) == "suspended" then
-        task:cancel()
-      end
-    end
+    scheduler.cancel_all(group.alive)
   end
 
   return group

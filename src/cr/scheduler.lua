@@ -250,6 +250,20 @@ function Task:cancel()
   end
 end
 
+--- Ends a task unless it is over, or is running and so cannot be ended.
+local function cancel_if_possible(task)
+  if not task.is_over and coroutine.status(task.thread) == "suspended" then
+    task:cancel()
+  end
+end
+
+--- The same for all tasks of a set.
+function scheduler.cancel_all(tasks)
+  for task in pairs(tasks) do
+    cancel_if_possible(task)
+  end
+end
+
 --- Waits until the task is over.
 -- @return what its function returned
 -- @raise what its function raised
@@ -457,9 +471,7 @@ end
 local function cancel_dropped(self)
   local task = self.dropped:pop()
   while task do
-    if not task.is_over and coroutine.status(task.thread) == "suspended" then
-      task:cancel()
-    end
+    cancel_if_possible(task)
     task = self.dropped:pop()
   end
 end
@@ -491,11 +503,7 @@ end
 
 --- Ends all tasks that are not over, and keeps the connections for the next scheduler.
 function Scheduler:close()
-  for task in pairs(self.tasks) do
-    if coroutine.status(task.thread) == "suspended" then
-      task:cancel()
-    end
-  end
+  scheduler.cancel_all(self.tasks)
   if not self.handle or next(self.tasks) ~= nil then
     return
   elseif self.kind == "curl" then
