@@ -113,7 +113,7 @@ zpty z TERM=dumb zsh -f -i
 zpty -w z 'autoload -Uz compinit; compinit -D -u; source %s/zsh; stty -echo'
 zpty -w z 'compadd() { local -a got; builtin compadd -O got "$@"; builtin compadd "$@"
   print -r -- "$got" >>%s/got }'
-zpty -w z 'print ready >%s/ready'
+zpty -w z 'zle-line-init() { print ready >%s/ready }; zle -N zle-line-init'
 until [[ -e %s/ready ]]; do sleep 0.02; done
 zpty -n -w z %s$'\t\C-u'
 for i in {1..1500}; do [[ -e %s/got ]] && break; sleep 0.02; done

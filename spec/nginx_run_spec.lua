@@ -321,7 +321,7 @@ describe("a list inside cr.run", function()
           local list = client:pages("ListRepoTag", { RepoId = "crr-emulatorbuilds01" },
             { read_ahead = true })
           list()
-          client:get_instance() -- as slow as the page that may be on its way
+          client:get_instance() -- slow: the page may come meanwhile
           client:get_instance()
           ngx.say(#list().Images)
         end)
@@ -331,6 +331,7 @@ describe("a list inside cr.run", function()
       reader:stop()
       lists:stop()
     end)
+    lists:fault { operation = "GetInstance", delay_ms = 500, count = 2 }
     assert.equal("50\n", (http.request(reader.url .. "/read")))
     local order = {}
     for index, entry in ipairs(lists:log()) do
