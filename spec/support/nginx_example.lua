@@ -8,9 +8,8 @@
 
 local child = require "spec.support.child"
 local core = require "cr.core"
-local find_nginx = require "cr.emulator.find_nginx"
 local fixture = require "spec.support.fixture"
-local http = require "socket.http"
+local nginx = require "spec.support.nginx"
 
 local nginx_example = {}
 
@@ -40,11 +39,6 @@ local function replace(text, old, new)
 end
 
 local function configuration(text, folder, port, replaced)
-  local _, modules = find_nginx()
-  local lines = {}
-  for index, module in ipairs(modules) do
-    lines[index] = ("load_module %s;"):format(module)
-  end
   local count
   text, count = text:gsub('\n%s*lua_package_c?path +"[^"]*";', "")
   assert(count == 2, "the example's nginx.conf has no paths")
@@ -54,7 +48,7 @@ local function configuration(text, folder, port, replaced)
   for old, new in pairs(replaced or {}) do
     text = replace(text, old, new)
   end
-  return MAIN:format(table.concat(lines, "\n")) .. text
+  return MAIN:format(nginx.module_lines()) .. text
 end
 
 --- @tparam string name of a folder in examples/openresty
@@ -66,24 +60,13 @@ function nginx_example.start(name, given)
   assert(copied, source)
   child.write(folder .. "/nginx.conf", configuration(fixture.read(source .. "/nginx.conf"), folder,
     port, given.replaced))
-  local words = { "env -u LD_PRELOAD" }
-  for variable, value in pairs(given.environment or {}) do
-    words[#words + 1] = variable .. "=" .. child.quote(value)
+  local example = setmetatable(nginx.launch(folder, ("-p %s -c nginx.conf"):format(folder),
+    given.environment), Example)
+  example.port, example.url = tonumber(port), ("http://127.0.0.1:%d"):format(port)
+  if not nginx.await(function() return nginx.is_ready(example.url) end) then
+    error(name .. " did not start: " .. example:stop(), 2)
   end
-  local output = io.popen(("echo $$; exec %s %s -p %s -c nginx.conf 2>&1"):format(
-    table.concat(words, " "), (find_nginx()), folder))
-  local example = setmetatable({
-    pid = output:read "*l", output = output, folder = folder, port = tonumber(port),
-    url = ("http://127.0.0.1:%d"):format(port),
-  }, Example)
-  for _ = 1, 500 do
-    local _, status = http.request(example.url .. "/ready")
-    if status == 204 then
-      return example
-    end
-    core.sleep(0.02)
-  end
-  error(name .. " did not start: " .. example:stop(), 2)
+  return example
 end
 
 --- The environment in which an example finds an emulator.
@@ -97,11 +80,7 @@ end
 
 --- Ends it; returns what it wrote.
 function Example:stop()
-  os.execute("kill " .. self.pid)
-  local said = self.output:read "*a" -- ends with nginx
-  self.output:close()
-  child.remove_folder(self.folder)
-  return said
+  return nginx.finish(self)
 end
 
 return nginx_example

@@ -9,7 +9,8 @@
 
 local child = require "spec.support.child"
 local core = require "cr.core"
-local find_nginx = require "cr.emulator.find_nginx"
+local fixture = require "spec.support.fixture"
+local nginx = require "spec.support.nginx"
 
 local webhook = {}
 
@@ -27,33 +28,17 @@ local TEMPORARY = [[http {
   client_body_temp_path @/body; proxy_temp_path @/proxy; fastcgi_temp_path @/fastcgi;
   uwsgi_temp_path @/uwsgi; scgi_temp_path @/scgi;]]
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local function replace(text, old, new)
   local from, to = text:find(old, 1, true)
   assert(from and not text:find(old, to + 1, true), "not exactly once in nginx.conf: " .. old)
   return text:sub(1, from - 1) .. new .. text:sub(to + 1)
 end
 
-local function module_lines()
-  local _, modules = find_nginx()
-  local lines = {}
-  for index, module in ipairs(modules) do
-    lines[index] = ("load_module %s;"):format(module)
-  end
-  return table.concat(lines, "\n")
-end
-
 local function configure(folder, port, change)
-  local text = read(folder .. "/nginx.conf")
+  local text = fixture.read(folder .. "/nginx.conf")
   local root = io.popen("pwd"):read "*l"
   local places = {
-    [MODULES] = module_lines(),
+    [MODULES] = nginx.module_lines(),
     [PATHS] = ('"${prefix}?.lua;%s/?.lua;%s"'):format(root, package.path),
     [CPATHS] = ('"%s"'):format(package.cpath),
     ["http {"] = (TEMPORARY:gsub("@", folder)),
@@ -76,16 +61,6 @@ local function certificate(folder)
   assert(ok, output)
 end
 
-local function command(folder, environment)
-  local words = { "env -u LD_PRELOAD" }
-  for name, value in pairs(environment) do
-    words[#words + 1] = name .. "=" .. child.quote(value)
-  end
-  words[#words + 1] = ("%s -p %s/ -c nginx.conf -e stderr -g %s"):format((find_nginx()), folder,
-    child.quote(("daemon off; pid %s/nginx.pid;"):format(folder)))
-  return table.concat(words, " ")
-end
-
 --- Starts it and waits until it answers.
 -- @tparam string name of the example
 -- @param api an emulator, or {endpoint, region, access_key_id, access_key_secret}
@@ -105,21 +80,16 @@ function webhook.start(name, api, given)
   for variable, value in pairs(given.environment or {}) do
     environment[variable] = value
   end
-  local output = io.popen("echo $$; exec " .. command(folder, environment) .. " 2>&1")
-  local hook = setmetatable({
-    pid = output:read "*l", output = output, folder = folder,
-    url = ("https://127.0.0.1:%d"):format(port), ca_file = folder .. "/server.pem",
-  }, Hook)
+  local hook = setmetatable(nginx.launch(folder, ("-p %s/ -c nginx.conf -e stderr -g %s"):format(
+    folder, child.quote(("daemon off; pid %s/nginx.pid;"):format(folder))), environment), Hook)
+  hook.url, hook.ca_file = ("https://127.0.0.1:%d"):format(port), folder .. "/server.pem"
   if given.is_failing then
     return hook:stop(true)
   end
-  for _ = 1, 500 do
-    if hook:ask("/", "") ~= 0 then
-      return hook
-    end
-    core.sleep(0.02)
+  if not nginx.await(function() return hook:ask("/", "") ~= 0 end) then
+    error("the example did not start: " .. hook:stop(), 2)
   end
-  error("the example did not start: " .. hook:stop(), 2)
+  return hook
 end
 
 --- One exchange by curl, with the certificate verified.
@@ -148,13 +118,8 @@ function Hook:stop(is_over)
   if not self.output then
     return ""
   end
-  if not is_over then
-    os.execute("kill " .. self.pid)
-  end
-  local said = self.output:read "*a"
-  self.output:close()
+  local said = nginx.finish(self, is_over)
   self.output = nil
-  child.remove_folder(self.folder)
   return said
 end
 

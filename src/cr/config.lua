@@ -72,6 +72,9 @@ end
 -- For methods with options of their own.
 config.is, config.whole, config.positive = is, whole, positive
 
+-- What is in flight at a time, of `cr.run` and `client:map`.
+config.concurrency = { default = 16, check = whole(1, 10000) }
+
 local DAY = 86400
 
 -- Every key: how its value is checked. The README's table is held against this one by a spec.

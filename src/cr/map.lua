@@ -11,10 +11,8 @@ local queue = require "cr.queue"
 local running = require "cr.running"
 local scheduler = require "cr.scheduler"
 
-local DEFAULT_CONCURRENCY, MAX_CONCURRENCY = 16, 10000
-
 local own_options = {
-  concurrency = config.whole(1, MAX_CONCURRENCY),
+  concurrency = config.concurrency.check,
   method = config.call_options.method,
 }
 
@@ -239,7 +237,7 @@ return function(self, name, list, options)
   local is_function = type(list) == "function" or getmetatable(list) ~= nil and
     getmetatable(list).__call ~= nil
   local results = setmetatable({
-    settings = settings, operation = operation, concurrency = concurrency or DEFAULT_CONCURRENCY,
+    settings = settings, operation = operation, concurrency = concurrency or config.concurrency.default,
     list = list, next_item = is_function and list or nil, taken = 0,
     takers = scheduler.new_waiters(),
     results = queue.new(), consumers = scheduler.new_waiters(), full = scheduler.new_waiters(),

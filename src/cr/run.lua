@@ -1,10 +1,11 @@
 --- `cr.run`: a function whose client calls, and those of the tasks it spawns, are in flight at the
 -- same time.
 
+local config = require "cr.config"
 local running = require "cr.running"
 local scheduler = require "cr.scheduler"
 
-local DEFAULT_CONCURRENCY, MAX_CONCURRENCY = 16, 10000
+local checks = { concurrency = config.concurrency.check, on_error = config.is "function" }
 local SHOWN = 3 -- errors in a message
 
 local failures = {}
@@ -30,16 +31,13 @@ local function check(main, options)
     return ("the options must be a table, got a %s"):format(type(options))
   end
   for key, value in pairs(options or {}) do
-    if key == "concurrency" then
-      if type(value) ~= "number" or value % 1 ~= 0 or value < 1 or value > MAX_CONCURRENCY then
-        return ("concurrency must be an integer from 1 to %d"):format(MAX_CONCURRENCY)
-      end
-    elseif key == "on_error" then
-      if type(value) ~= "function" then
-        return ("on_error must be a function, got a %s"):format(type(value))
-      end
-    else
+    local check = checks[key]
+    if not check then
       return ("unknown option %s; there are concurrency and on_error"):format(tostring(key))
+    end
+    local ok, expected = check(value)
+    if not ok then
+      return ("%s must be %s, got a %s"):format(key, expected, type(value))
     end
   end
 end
@@ -140,7 +138,7 @@ return function(main, options)
   end
   options = options or {}
   local outer = scheduler.current()
-  local own = outer or scheduler.new(options.concurrency or DEFAULT_CONCURRENCY)
+  local own = outer or scheduler.new(options.concurrency or config.concurrency.default)
   local group = new_group(own, options.on_error)
   local first = group.spawn(main, group.spawn)
   if outer then
