@@ -14,6 +14,21 @@ function facts.read(path)
   return text
 end
 
+--- Fills a file's sections.
+-- @tparam string path
+-- @tparam string pattern of the line that a section stands in, with its name as a capture
+-- @tparam function lines_of the array of a section's lines by its name; an empty last one is left
+--   out
+function facts.fill(path, pattern, lines_of)
+  return (assert(facts.read(path)):gsub(pattern, function(section)
+    local lines = lines_of(section)
+    if lines[#lines] == "" then
+      lines[#lines] = nil
+    end
+    return table.concat(lines, "\n") .. "\n"
+  end))
+end
+
 function facts.sorted_keys(map)
   local keys = {}
   for key in pairs(map) do

@@ -224,12 +224,9 @@ local SECTIONS = {
 -- @treturn string the text of docs/operations.md
 return function(api, source)
   local operations = facts.operations(api)
-  return (assert(facts.read(HEAD)):gsub("@(%w+)@\n", function(section)
+  return facts.fill(HEAD, "@(%w+)@\n", function(section)
     out = {}
     SECTIONS[section](operations, source)
-    if out[#out] == "" then
-      out[#out] = nil
-    end
-    return table.concat(out, "\n") .. "\n"
-  end))
+    return out
+  end)
 end

@@ -177,14 +177,11 @@ local SECTIONS = {
 -- @treturn string the text of types/cr.lua
 function types.text(api, source)
   local operations = facts.operations(api)
-  return (assert(facts.read(TEMPLATE)):gsub("%-%- @(%w+)@\n", function(section)
+  return facts.fill(TEMPLATE, "%-%- @(%w+)@\n", function(section)
     out = {}
     SECTIONS[section](operations, source)
-    if out[#out] == "" then
-      out[#out] = nil
-    end
-    return table.concat(out, "\n") .. "\n"
-  end))
+    return out
+  end)
 end
 
 return types.text

@@ -127,6 +127,38 @@ function completion.lines(list, make)
   return table.concat(lines, "\n")
 end
 
+local function join(list, separator)
+  return table.concat(list, separator or " ")
+end
+
+--- What fills the scripts of bash and zsh.
+-- @tparam function case a line of the shell's switch from a pattern and words
+function completion.switches(facts, case)
+  return {
+    parameters = completion.lines(facts.operations, function(operation)
+      return case(operation.kebab, join(operation.kebab_parameters)) .. "\n" ..
+        case(operation.name, join(operation.api_parameters))
+    end) .. "\n" .. completion.lines(facts.commands, function(command)
+      return command.options and case(command[1], join(command.options))
+    end),
+    fields = completion.lines(facts.operations, function(operation)
+      return case(operation.kebab .. "|" .. operation.name, join(operation.fields))
+    end),
+    choices = completion.lines(facts.choices, function(choice)
+      return case(choice[1], join(choice[2]))
+    end),
+    switches = join(facts.switches, "|"),
+    valued = join(facts.valued, "|"),
+    flags = join(facts.flags, "|"),
+    files = join(facts.files, "|") .. "|--fixture",
+    optioned = join(completion.optioned(facts), "|"),
+    options = join(facts.options),
+    apiNames = join(completion.names(facts, "name")),
+    kebabNames = join(completion.names(facts, "kebab")),
+    commandNames = join(completion.command_names(facts)),
+  }
+end
+
 --- @tparam table words what follows `cr completion`
 -- @return the exit status
 function completion.main(words)

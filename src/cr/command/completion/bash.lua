@@ -85,38 +85,12 @@ _cr() {
 complete -F _cr cr
 ]=]
 
-local function join(list, separator)
-  return table.concat(list, separator or " ")
-end
-
-local function case(pattern, list)
-  return ('    %s) echo "%s" ;;'):format(pattern, join(list))
+local function case(pattern, words)
+  return ('    %s) echo "%s" ;;'):format(pattern, words)
 end
 
 -- @tparam table facts see completion.lua
 -- @treturn string
 return function(facts)
-  return completion.fill(SCRIPT, {
-    parameters = completion.lines(facts.operations, function(operation)
-      return case(operation.kebab, operation.kebab_parameters) .. "\n" ..
-        case(operation.name, operation.api_parameters)
-    end) .. "\n" .. completion.lines(facts.commands, function(command)
-      return command.options and case(command[1], command.options)
-    end),
-    fields = completion.lines(facts.operations, function(operation)
-      return case(operation.kebab .. "|" .. operation.name, operation.fields)
-    end),
-    choices = completion.lines(facts.choices, function(choice)
-      return case(choice[1], choice[2])
-    end),
-    switches = join(facts.switches, "|"),
-    valued = join(facts.valued, "|"),
-    flags = join(facts.flags, "|"),
-    files = join(facts.files, "|") .. "|--fixture",
-    optioned = join(completion.optioned(facts), "|"),
-    options = join(facts.options),
-    apiNames = join(completion.names(facts, "name")),
-    kebabNames = join(completion.names(facts, "kebab")),
-    commandNames = join(completion.command_names(facts)),
-  })
+  return completion.fill(SCRIPT, completion.switches(facts, case))
 end

@@ -93,10 +93,6 @@ else
 fi
 ]=]
 
-local function join(list, separator)
-  return table.concat(list, separator or " ")
-end
-
 local function case(pattern, words)
   return ("    %s) reply=(%s) ;;"):format(pattern, words)
 end
@@ -104,27 +100,5 @@ end
 -- @tparam table facts see completion.lua
 -- @treturn string
 return function(facts)
-  return completion.fill(SCRIPT, {
-    parameters = completion.lines(facts.operations, function(operation)
-      return case(operation.kebab, join(operation.kebab_parameters)) .. "\n" ..
-        case(operation.name, join(operation.api_parameters))
-    end) .. "\n" .. completion.lines(facts.commands, function(command)
-      return command.options and case(command[1], join(command.options))
-    end),
-    fields = completion.lines(facts.operations, function(operation)
-      return case(operation.kebab .. "|" .. operation.name, join(operation.fields))
-    end),
-    choices = completion.lines(facts.choices, function(choice)
-      return case(choice[1], join(choice[2]))
-    end),
-    switches = join(facts.switches, "|"),
-    valued = join(facts.valued, "|"),
-    flags = join(facts.flags, "|"),
-    files = join(facts.files, "|") .. "|--fixture",
-    optioned = join(completion.optioned(facts), "|"),
-    options = join(facts.options),
-    apiNames = join(completion.names(facts, "name")),
-    kebabNames = join(completion.names(facts, "kebab")),
-    commandNames = join(completion.command_names(facts)),
-  })
+  return completion.fill(SCRIPT, completion.switches(facts, case))
 end
