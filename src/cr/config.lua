@@ -70,7 +70,7 @@ local function credentials(value)
 end
 
 -- For methods with options of their own.
-config.is, config.whole, config.positive = is, whole, positive
+config.is, config.whole, config.positive, config.one_of = is, whole, positive, one_of
 
 -- What is in flight at a time, of `cr.run` and `client:map`.
 config.concurrency = { default = 16, check = whole(1, 10000) }
@@ -116,43 +116,49 @@ config.defaults = {
 
 local NONE = {}
 
-local function known_names(own)
+--- Says of an unknown key what may have been meant: one like it, or what there is.
+-- @tparam table checks by the keys that there are
+-- @tparam ?table more of them
+local function unknown(key, checks, more)
   local names = {}
-  for name in pairs(config.keys) do
-    names[#names + 1] = name
-  end
-  for name in pairs(own) do
-    names[#names + 1] = name
+  for _, known in ipairs { checks, more } do
+    for name in pairs(known) do
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
-  return names
-end
-
-local function unknown(what, key, own)
-  local names = known_names(own)
   local best = type(key) == "string" and suggest(key, names)
-  return ("%s: unknown key %s; %s"):format(what, tostring(key),
+  return ("unknown key %s; %s"):format(tostring(key),
     best and "did you mean " .. best .. "?" or "the keys are " .. table.concat(names, ", "))
 end
 
---- What is wrong with a table of settings, as a message, or nil.
--- @tparam string what "cr.new" or "options", for the message
+--- What is wrong with a table, as a message, or nil. No message shows a value: it could be a secret
+-- in the wrong place.
 -- @tparam table given
--- @tparam ?table own checks of further keys that are allowed: `config.call_options`, or a method's
---   own. A check is a function of the value; it returns whether it is good, and what is expected
-function config.problem(what, given, own)
-  own = own or NONE
+-- @tparam table checks by key: functions of the value that return whether it is good, and what is
+--   expected
+-- @tparam ?table more of them
+function config.check(given, checks, more)
+  more = more or NONE
   for key, value in pairs(given) do
-    local check = config.keys[key] or own[key]
+    local check = checks[key] or more[key]
     if not check then
-      return unknown(what, key, own)
+      return unknown(key, checks, more)
     end
     local ok, expected = check(value)
     if not ok then
-      -- The value stays out of the message: it could be a secret in the wrong place.
-      return ("%s: %s must be %s, got a %s"):format(what, key, expected, type(value))
+      return ("%s must be %s, got a %s"):format(key, expected, type(value))
     end
   end
+end
+
+--- What is wrong with a client's settings, as a message, or nil.
+-- @tparam string what "cr.new" or "options", for the message
+-- @tparam table given
+-- @tparam ?table own checks of further keys that are allowed: `config.call_options`, or a method's
+function config.problem(what, given, own)
+  local problem = config.check(given, config.keys, own)
+  return problem and what .. ": " .. problem
 end
 
 return config

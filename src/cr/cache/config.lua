@@ -1,7 +1,6 @@
 --- The configuration of a cache: known keys, their checks and defaults, what is wrong with a value.
 
 local base = require "cr.config"
-local suggest = require "cr.suggest"
 
 local config = {}
 
@@ -91,32 +90,15 @@ for key, check in pairs(config.limits) do
   config.keys[key] = check
 end
 
-local function unknown(what, key, checks)
-  local names = {}
-  for known in pairs(checks) do
-    names[#names + 1] = known
-  end
-  table.sort(names)
-  local best = type(key) == "string" and suggest(key, names)
-  return ("%s: unknown key %s; %s"):format(what, tostring(key),
-    best and "did you mean " .. best .. "?" or "the keys are " .. table.concat(names, ", "))
-end
-
 --- What is wrong with given settings, as a message, or nil. No message shows a value: it may be a
 -- password.
 -- @tparam string what where they were given, for the message
 -- @tparam table given
 -- @tparam table checks config.keys, config.limits or config.redis
 function config.problem(what, given, checks)
-  for key, value in pairs(given) do
-    local check = checks[key]
-    if not check then
-      return unknown(what, key, checks)
-    end
-    local ok, expected = check(value)
-    if not ok then
-      return ("%s: %s must be %s, got a %s"):format(what, key, expected, type(value))
-    end
+  local problem = base.check(given, checks)
+  if problem then
+    return what .. ": " .. problem
   end
   if type(given.redis) == "table" then
     return config.problem(what .. ": redis", given.redis, config.redis)

@@ -6,21 +6,8 @@ local base = require "cr.config"
 local names = require "cr.gate.names"
 local request = require "cr.gate.request"
 local rules = require "cr.gate.rules"
-local suggest = require "cr.suggest"
 
 local config = {}
-
-local function one_of(...)
-  local known, listed = {}, {}
-  for index, value in ipairs { ... } do
-    known[value] = true
-    listed[index] = ('"%s"'):format(value)
-  end
-  local expected = table.concat(listed, " or ")
-  return function(value)
-    return known[value] == true, expected
-  end
-end
 
 local function either(check, kind, also)
   return function(value)
@@ -74,7 +61,7 @@ local function digest(value)
     'a digest such as "sha256:…", a table of them by "repository:tag", or a function'
 end
 
-local pass_or_refuse = one_of("pass", "refuse")
+local pass_or_refuse = base.one_of("pass", "refuse")
 
 local KEYS = {
   cache = has("get", "a cache made by cr.cache.new"),
@@ -83,12 +70,12 @@ local KEYS = {
   find = find,
   repositories = repositories,
   digest = digest,
-  scan = one_of("complete", "high", "medium", "low", "unknown"),
+  scan = base.one_of("complete", "high", "medium", "low", "unknown"),
   max_age_days = positive "days",
-  fail = one_of("open", "closed"),
+  fail = base.one_of("open", "closed"),
   other = pass_or_refuse,
   writes = pass_or_refuse,
-  digests = either(one_of("checked", "pass", "refuse"), "function", "a function"),
+  digests = either(base.one_of("checked", "pass", "refuse"), "function", "a function"),
   digest_ttl = positive "seconds",
   dict = text,
   pin = base.is "boolean",
@@ -96,17 +83,6 @@ local KEYS = {
 
 local DEFAULTS = { find = "registry", fail = "closed", writes = "refuse", digest_ttl = 300,
   dict = "cr_gate" }
-
-local function unknown(key)
-  local known = {}
-  for name in pairs(KEYS) do
-    known[#known + 1] = name
-  end
-  table.sort(known)
-  local best = type(key) == "string" and suggest(key, known)
-  return ("unknown key %s; %s"):format(tostring(key),
-    best and "did you mean " .. best .. "?" or "the keys are " .. table.concat(known, ", "))
-end
 
 --- The pattern as a finder. @return finder  or nil, what is wrong
 local function pattern_finder(pattern)
@@ -185,14 +161,11 @@ function config.read(given)
   for key, value in pairs(DEFAULTS) do
     settings[key] = value
   end
+  local problem = base.check(given, KEYS)
+  if problem then
+    return nil, problem
+  end
   for key, value in pairs(given) do
-    if not KEYS[key] then
-      return nil, unknown(key)
-    end
-    local ok, expected = KEYS[key](value)
-    if not ok then
-      return nil, ("%s must be %s, got a %s"):format(key, expected, type(value))
-    end
     settings[key] = value
   end
   if not rawget(_G, "ngx") then
