@@ -8,7 +8,7 @@ local http = require "socket.http"
 local ROUNDS, SECONDS, CONNECTIONS, HITS = 21, 1, 32, 200000
 
 local INIT = [[
-  client = require("cr").new { endpoint = "%s", transport = require "spec.support.cosocket",
+  client = require("cr").new { endpoint = "%s",
     credentials = { type = "access_key", access_key_id = "LTAI-bench",
     access_key_secret = "bench-secret" } }
   cache = require("cr.cache").new { client = client, ttl = 86400 }
