@@ -27,6 +27,11 @@ local SLACK = 1 -- seconds that a look may be late
 local SHORTEST = 0.001 -- seconds for an exchange that waited until the last moment
 local USUAL_TIMEOUT = 10 -- seconds, for a request that has none
 
+-- Calls that began together end together, and other requests would wait until the worker has gone
+-- on with all of them. So they go on one after the other, GAP seconds apart, as long as that adds no
+-- more than a SHARE of the time that the exchange took: to short ones nothing.
+local GAP, SHARE = 0.001, 1 / 25
+
 --- The pools of this worker by name.
 local pools = {}
 
@@ -54,6 +59,7 @@ local function new_pool(name)
     line = semaphore.new(0), -- who waits for a thread
     has_line = false, -- whether anybody may be waiting
     looks_until = 0, -- by core.monotonic
+    next_turn = 0, -- when the next call may go on, likewise
   }
 end
 
@@ -154,6 +160,17 @@ local function run(pool, job)
   return ok, reason
 end
 
+--- Waits until it is this call's turn to go on.
+-- @tparam number began when its exchange began
+local function take_turn(pool, began)
+  local now = core.monotonic()
+  local pause = math.min(math.max(pool.next_turn - now, 0), (now - began) * SHARE)
+  pool.next_turn = math.max(pool.next_turn, now + pause + GAP)
+  if pause >= SHORTEST then
+    ngx.sleep(pause)
+  end
+end
+
 --- The same for phases of TLS, which nginx does not wake when a thread has ended: a timer waits for
 -- the thread, and the phase for the timer.
 local function run_in_timer(pool, job, seconds)
@@ -222,7 +239,9 @@ local function exchange(pool, timeout, request, settings)
     if phases.needs_timer() then
       ok, reason = run_in_timer(pool, job, left)
     else
+      local began = core.monotonic()
       ok, reason = run(pool, job)
+      take_turn(pool, began)
     end
     if ok then
       local response, why = job:response()
