@@ -237,7 +237,8 @@ return function(self, name, list, options)
   local is_function = type(list) == "function" or getmetatable(list) ~= nil and
     getmetatable(list).__call ~= nil
   local results = setmetatable({
-    settings = settings, operation = operation, concurrency = concurrency or config.concurrency.default,
+    settings = settings, operation = operation,
+    concurrency = concurrency or config.concurrency.default,
     list = list, next_item = is_function and list or nil, taken = 0,
     takers = scheduler.new_waiters(),
     results = queue.new(), consumers = scheduler.new_waiters(), full = scheduler.new_waiters(),

@@ -28,8 +28,8 @@ local SHORTEST = 0.001 -- seconds for an exchange that waited until the last mom
 local USUAL_TIMEOUT = 10 -- seconds, for a request that has none
 
 -- Calls that began together end together, and other requests would wait until the worker has gone
--- on with all of them. So they go on one after the other, GAP seconds apart, as long as that adds no
--- more than a SHARE of the time that the exchange took: to short ones nothing.
+-- on with all of them. So they go on one after the other, GAP seconds apart, as long as that adds
+-- no more than a SHARE of the time that the exchange took: to short ones nothing.
 local GAP, SHARE = 0.001, 1 / 25
 
 --- The pools of this worker by name.
