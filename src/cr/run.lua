@@ -31,11 +31,11 @@ local function check(main, options)
     return ("the options must be a table, got a %s"):format(type(options))
   end
   for key, value in pairs(options or {}) do
-    local check = checks[key]
-    if not check then
+    local check_value = checks[key]
+    if not check_value then
       return ("unknown option %s; there are concurrency and on_error"):format(tostring(key))
     end
-    local ok, expected = check(value)
+    local ok, expected = check_value(value)
     if not ok then
       return ("%s must be %s, got a %s"):format(key, expected, type(value))
     end
